@@ -1,0 +1,106 @@
+//! The zone of a tag: held until another has enough of the posterior mass that the two share.
+//!
+//! Deliberately absent: timers. A zone changes when the evidence says so; how long that takes follows from it.
+
+use super::floor::{Corner, Grid, NO_ZONE, WINDOW_SIDE};
+use super::posterior::Weights;
+
+/// Zones that are told apart in one window; the mass of more is not counted.
+const WINDOW_ZONES_MAX: usize = 16;
+/// Rows with less mass are not read: all of them together can't decide about a zone.
+const ROW_MASS_MIN: f32 = 1e-3;
+
+/// Posterior mass of a window by zone.
+#[derive(Debug, Default)]
+pub(super) struct ZoneMass {
+    zones: [(u16, f32); WINDOW_ZONES_MAX],
+    len: usize,
+}
+
+impl ZoneMass {
+    /// Counts the mass of every zone in a window; cells outside every zone count as [`NO_ZONE`].
+    pub(super) fn new(weights: &Weights, row_mass: &[f32; WINDOW_SIDE], grid: &Grid, corner: Corner) -> Self {
+        let mut mass = Self::default();
+        for (row, (weights, row_mass)) in weights.chunks_exact(WINDOW_SIDE).zip(row_mass).enumerate() {
+            if *row_mass < ROW_MASS_MIN {
+                continue;
+            }
+            let zones = grid.zones_in(corner, row);
+            let first = zones.first().copied().unwrap_or(NO_ZONE);
+            // Most rows lie in one zone, and looking is cheaper than counting cell by cell.
+            if zones.iter().fold(0, |other, zone| other | (zone ^ first)) == 0 {
+                mass.add((first, *row_mass));
+                continue;
+            }
+            let mut run = (first, 0.0);
+            for (&zone, &weight) in zones.iter().zip(weights) {
+                if zone != run.0 {
+                    mass.add(run);
+                    run = (zone, 0.0);
+                }
+                run.1 += weight;
+            }
+            mass.add(run);
+        }
+        mass
+    }
+
+    /// The zone to report, and whether it is another than the one held. A tag's first zone is the one with most mass.
+    pub(super) fn decide(&self, held: Option<u16>, confidence: f32) -> (u16, bool) {
+        let (most, mass) = self.most();
+        let Some(held) = held else { return (most, true) };
+        let change = most != held && mass > confidence * (mass + self.of(held));
+        if change { (most, true) } else { (held, false) }
+    }
+
+    /// Mass of one zone.
+    pub(super) fn of(&self, zone: u16) -> f32 {
+        self.known().find(|known| known.0 == zone).map_or(0.0, |known| known.1)
+    }
+
+    /// The zone with most mass; of equals the lowest.
+    fn most(&self) -> (u16, f32) {
+        self.known().fold((NO_ZONE, 0.0), |best, zone| {
+            let more = zone.1 > best.1 || (zone.1 == best.1 && zone.0 < best.0);
+            if more { *zone } else { best }
+        })
+    }
+
+    fn known(&self) -> impl Iterator<Item = &(u16, f32)> {
+        self.zones.iter().take(self.len)
+    }
+
+    fn add(&mut self, run: (u16, f32)) {
+        let len = self.len;
+        if let Some(known) = self.zones.iter_mut().take(len).find(|known| known.0 == run.0) {
+            known.1 += run.1;
+        } else if let Some(free) = self.zones.get_mut(len) {
+            *free = run;
+            self.len += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_is_held_until_another_has_the_mass() {
+        let mass = |one: f32, other: f32| {
+            let mut mass = ZoneMass::default();
+            mass.add((1, one));
+            mass.add((2, other));
+            mass
+        };
+        assert_eq!(mass(0.4, 0.6).decide(None, 0.65), (2, true));
+        assert_eq!(mass(0.4, 0.6).decide(Some(1), 0.65), (1, false));
+        assert_eq!(mass(0.3, 0.7).decide(Some(1), 0.65), (2, true));
+        assert_eq!(
+            mass(0.1, 0.3).decide(Some(1), 0.65),
+            (2, true),
+            "small zones share little, and still change"
+        );
+        assert_eq!(mass(0.5, 0.5).decide(None, 0.65), (1, true));
+    }
+}
