@@ -1,0 +1,462 @@
+//! What the engine knows about one customer, in 32 words: the one record that a decide reads.
+//!
+//! | words | content |
+//! |---|---|
+//! | 0 | version, the slab's |
+//! | 1 | stage u8, tier u8, level u8 (+1), consents u8, flags u32 |
+//! | 2 | segments, one bit each |
+//! | 3 | zone u16 (+1), unused u16, step of the position u32 |
+//! | 4 | east f32, north f32, metres |
+//! | 5 | second the zone was entered u32, accuracy u16 (decimetres), mood i16 (1/10,000) |
+//! | 6 | decisions made u32, 1 if anything is known u32 |
+//! | 7 | zone that was left when the tag went silent u16 (+1) |
+//! | 8-9 | text traits, u16 each |
+//! | 10-13 | number traits, f32 each; 0 until set |
+//! | 14-29 | contacts: action key u32, second u32; key 0 is empty |
+//! | 30-31 | tags, u32 each (+1) |
+//!
+//! 256 bytes, four cache lines. Names are kept as the indices of the generation; actions as the hash of their id
+//! ([`action_key`]), because a person's contacts outlive the generation that made them.
+
+use super::condition::{Attributes, Category, FLAG_TRAITS_MAX, NUMBER_TRAITS_MAX, Quantity, TEXT_TRAITS_MAX, Truth};
+use crate::model::{Purpose, Timestamp};
+
+/// Words of a record.
+pub const RECORD_WORDS: usize = 32;
+/// Contacts that a record remembers.
+pub const CONTACTS_LEN_MAX: usize = 16;
+/// Tags of one customer.
+pub const TAGS_PER_CUSTOMER_MAX: usize = 4;
+
+const CONTACTS_AT: usize = 14;
+const TEXTS_AT: usize = 8;
+const NUMBERS_AT: usize = 10;
+const TAGS_AT: usize = 30;
+
+/// One customer's record, copied out of the slab or about to be written back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    words: [u64; RECORD_WORDS],
+}
+
+/// A message that a person was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// The [`action_key`] of its action.
+    pub key: u32,
+    /// When, in seconds since the start.
+    pub at_s: u32,
+}
+
+/// Where a person was last seen to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen {
+    /// Index of the zone; `None`: outside every zone.
+    pub zone: Option<u16>,
+    /// Index of the level.
+    pub level: u8,
+    /// Metres east of the anchor.
+    pub east_m: f32,
+    /// Metres north of the anchor.
+    pub north_m: f32,
+    /// Radius that holds the person with about two thirds probability, in metres.
+    pub accuracy_m: f32,
+    /// The step of the last sighting.
+    pub step: u32,
+}
+
+/// The stable key of an action: FNV-1a over its id, never 0.
+#[must_use]
+pub fn action_key(id: &str) -> u32 {
+    let hash = id.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    hash.max(1)
+}
+
+impl Record {
+    /// The record in words.
+    #[must_use]
+    pub const fn from_words(words: [u64; RECORD_WORDS]) -> Self {
+        Self { words }
+    }
+
+    /// The words of the record.
+    #[must_use]
+    pub const fn into_words(self) -> [u64; RECORD_WORDS] {
+        self.words
+    }
+
+    /// Index of the lifecycle stage.
+    #[must_use]
+    pub const fn stage(&self) -> u8 {
+        self.words[1] as u8
+    }
+
+    /// Moves to a stage.
+    pub fn set_stage(&mut self, stage: u8) {
+        self.set_byte(0, stage);
+    }
+
+    /// The value tier; 0 is unknown.
+    #[must_use]
+    pub const fn tier(&self) -> u8 {
+        (self.words[1] >> 8) as u8
+    }
+
+    /// Sets the value tier.
+    pub fn set_tier(&mut self, tier: u8) {
+        self.set_byte(1, tier);
+    }
+
+    /// Allowed purposes, as bits of [`Purpose::bit`].
+    #[must_use]
+    pub const fn consents(&self) -> u8 {
+        (self.words[1] >> 24) as u8
+    }
+
+    /// Sets all allowed purposes.
+    pub fn set_consents(&mut self, consents: u8) {
+        self.set_byte(3, consents);
+    }
+
+    /// Allows or withdraws a purpose.
+    pub fn set_consent(&mut self, purpose: Purpose, allowed: bool) {
+        let consents = self.consents();
+        self.set_consents(if allowed {
+            consents | purpose.bit()
+        } else {
+            consents & !purpose.bit()
+        });
+    }
+
+    /// Whether a purpose is allowed.
+    #[must_use]
+    pub const fn allows(&self, purpose: Purpose) -> bool {
+        self.consents() & purpose.bit() != 0
+    }
+
+    /// The flag traits, one bit each.
+    #[must_use]
+    pub const fn flags(&self) -> u32 {
+        (self.words[1] >> 32) as u32
+    }
+
+    /// Sets a flag trait.
+    pub fn set_flag(&mut self, flag: u8, value: bool) {
+        if usize::from(flag) < FLAG_TRAITS_MAX {
+            let bit = 1_u64 << (32 + u32::from(flag));
+            self.words[1] = if value {
+                self.words[1] | bit
+            } else {
+                self.words[1] & !bit
+            };
+        }
+    }
+
+    /// The segments, one bit each.
+    #[must_use]
+    pub const fn segments(&self) -> u64 {
+        self.words[2]
+    }
+
+    /// Sets the segments.
+    pub fn set_segments(&mut self, segments: u64) {
+        self.words[2] = segments;
+    }
+
+    /// Where the person was last seen; `None`: never, or they have left.
+    #[must_use]
+    pub fn seen(&self) -> Option<Seen> {
+        let level = ((self.words[1] >> 16) as u8).checked_sub(1)?;
+        Some(Seen {
+            zone: (self.words[3] as u16).checked_sub(1),
+            level,
+            east_m: f32::from_bits(self.words[4] as u32),
+            north_m: f32::from_bits((self.words[4] >> 32) as u32),
+            accuracy_m: f32::from((self.words[5] >> 32) as u16) / 10.0,
+            step: (self.words[3] >> 32) as u32,
+        })
+    }
+
+    /// Sets where the person is. `entered_s` is taken when the zone is another than before.
+    pub fn set_seen(&mut self, seen: &Seen, entered_s: u32) {
+        let zone = seen.zone.map_or(0, |zone| u64::from(zone) + 1);
+        if zone != self.words[3] & 0xFFFF {
+            self.words[5] = self.words[5] & !0xFFFF_FFFF | u64::from(entered_s);
+        }
+        self.set_byte(2, seen.level.saturating_add(1));
+        self.words[7] = 0;
+        self.words[3] = zone | u64::from(seen.step) << 32;
+        self.words[4] = u64::from(seen.east_m.to_bits()) | u64::from(seen.north_m.to_bits()) << 32;
+        let accuracy_dm = (seen.accuracy_m * 10.0).clamp(0.0, f32::from(u16::MAX)) as u16;
+        self.words[5] = self.words[5] & !(0xFFFF << 32) | u64::from(accuracy_dm) << 32;
+    }
+
+    /// The person's tag went silent: they are in no zone any more, and what was last seen is stale.
+    pub fn lapse(&mut self) {
+        let zone = self.words[3] & 0xFFFF;
+        if zone != 0 {
+            self.words[7] = zone;
+            self.words[3] &= !0xFFFF;
+        }
+    }
+
+    /// The zone in which the person's tag went silent; `None`: they were seen since, or in no zone.
+    #[must_use]
+    pub const fn lapsed_in(&self) -> Option<u16> {
+        (self.words[7] as u16).checked_sub(1)
+    }
+
+    /// Forgets where the person is.
+    pub fn clear_seen(&mut self) {
+        self.words[7] = 0;
+        self.set_byte(2, 0);
+        self.words[3] = 0;
+        self.words[4] = 0;
+        self.words[5] &= 0xFFFF << 48;
+    }
+
+    /// The second in which the zone was entered.
+    #[must_use]
+    pub const fn entered_s(&self) -> u32 {
+        self.words[5] as u32
+    }
+
+    /// How the person feels, -1 to 1.
+    #[must_use]
+    pub fn mood(&self) -> f32 {
+        f32::from((self.words[5] >> 48) as u16 as i16) / 10_000.0
+    }
+
+    /// Sets how the person feels, -1 to 1.
+    pub fn set_mood(&mut self, mood: f32) {
+        let mood = (mood.clamp(-1.0, 1.0) * 10_000.0) as i16;
+        self.words[5] = self.words[5] & !(0xFFFF << 48) | u64::from(mood as u16) << 48;
+    }
+
+    /// How many decisions were made for the person.
+    #[must_use]
+    pub const fn decisions(&self) -> u32 {
+        self.words[6] as u32
+    }
+
+    /// Counts a decision and returns its number, from 1.
+    pub fn count_decision(&mut self) -> u32 {
+        let number = self.decisions().wrapping_add(1).max(1);
+        self.words[6] = self.words[6] & !0xFFFF_FFFF | u64::from(number);
+        number
+    }
+
+    /// Whether anything was ever learned about the person.
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
+        self.words[6] >> 32 != 0
+    }
+
+    /// Says that something was learned about the person.
+    pub fn set_known(&mut self) {
+        self.words[6] |= 1 << 32;
+    }
+
+    /// A text trait; 0 is unknown.
+    #[must_use]
+    pub fn text(&self, slot: u8) -> u16 {
+        let word = self.words.get(TEXTS_AT + usize::from(slot) / 4).copied().unwrap_or(0);
+        (word >> (u32::from(slot) % 4 * 16)) as u16
+    }
+
+    /// Sets a text trait.
+    pub fn set_text(&mut self, slot: u8, value: u16) {
+        if usize::from(slot) < TEXT_TRAITS_MAX
+            && let Some(word) = self.words.get_mut(TEXTS_AT + usize::from(slot) / 4)
+        {
+            let shift = u32::from(slot) % 4 * 16;
+            *word = *word & !(0xFFFF << shift) | u64::from(value) << shift;
+        }
+    }
+
+    /// A number trait; 0 until it is set.
+    #[must_use]
+    pub fn number(&self, slot: u8) -> f32 {
+        let word = self.words.get(NUMBERS_AT + usize::from(slot) / 2).copied().unwrap_or(0);
+        f32::from_bits((word >> (u32::from(slot) % 2 * 32)) as u32)
+    }
+
+    /// Sets a number trait.
+    pub fn set_number(&mut self, slot: u8, value: f32) {
+        if usize::from(slot) < NUMBER_TRAITS_MAX
+            && let Some(word) = self.words.get_mut(NUMBERS_AT + usize::from(slot) / 2)
+        {
+            let shift = u32::from(slot) % 2 * 32;
+            *word = *word & !(0xFFFF_FFFF << shift) | u64::from(value.to_bits()) << shift;
+        }
+    }
+
+    /// The contact in a place of the ring; `None` when the place is empty.
+    #[must_use]
+    pub fn contact(&self, place: usize) -> Option<Contact> {
+        let word = *self
+            .words
+            .get(CONTACTS_AT..CONTACTS_AT + CONTACTS_LEN_MAX)?
+            .get(place)?;
+        let key = word as u32;
+        (key != 0).then_some(Contact {
+            key,
+            at_s: (word >> 32) as u32,
+        })
+    }
+
+    /// Puts a contact into a place of the ring, or empties the place.
+    pub fn set_contact(&mut self, place: usize, contact: Option<Contact>) {
+        if let Some(word) = self
+            .words
+            .get_mut(CONTACTS_AT..CONTACTS_AT + CONTACTS_LEN_MAX)
+            .and_then(|ring| ring.get_mut(place))
+        {
+            *word = contact.map_or(0, |contact| u64::from(contact.key) | u64::from(contact.at_s) << 32);
+        }
+    }
+
+    /// The tags that the person carries.
+    pub fn tags(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..TAGS_PER_CUSTOMER_MAX).filter_map(|place| self.tag(place).checked_sub(1))
+    }
+
+    /// The tags that the person carries, apart from the record.
+    #[must_use]
+    pub fn carried(&self) -> [Option<u32>; TAGS_PER_CUSTOMER_MAX] {
+        std::array::from_fn(|place| self.tag(place).checked_sub(1))
+    }
+
+    /// Whether the person carries a tag.
+    #[must_use]
+    pub fn carries(&self, tag: u32) -> bool {
+        self.tags().any(|carried| carried == tag)
+    }
+
+    /// Adds a tag; false when there is no room.
+    pub fn add_tag(&mut self, tag: u32) -> bool {
+        if self.tags().any(|known| known == tag) {
+            return true;
+        }
+        let Some(place) = (0..TAGS_PER_CUSTOMER_MAX).find(|place| self.tag(*place) == 0) else {
+            return false;
+        };
+        self.set_tag(place, tag.saturating_add(1));
+        true
+    }
+
+    /// Removes a tag.
+    pub fn remove_tag(&mut self, tag: u32) {
+        for place in 0..TAGS_PER_CUSTOMER_MAX {
+            if self.tag(place) == tag.saturating_add(1) {
+                self.set_tag(place, 0);
+            }
+        }
+    }
+
+    /// Copies what conditions read into `attributes`; position, dwell and zone are for the caller, who knows the
+    /// time to live.
+    pub fn describe(&self, attributes: &mut Attributes) {
+        attributes.set_category(Category::Stage, u16::from(self.stage()) + 1);
+        attributes.set_category(Category::Tier, u16::from(self.tier()));
+        for slot in 0..TEXT_TRAITS_MAX as u8 {
+            attributes.set_category(Category::Text(slot), self.text(slot));
+        }
+        for slot in 0..NUMBER_TRAITS_MAX as u8 {
+            attributes.set_quantity(Quantity::Number(slot), self.number(slot));
+        }
+        attributes.set_quantity(Quantity::Mood, self.mood());
+        attributes.truths = Truth::pack(self.flags(), self.consents(), self.segments());
+    }
+
+    /// Seconds since the zone was entered.
+    #[must_use]
+    pub fn dwell_s(&self, now: Timestamp) -> u32 {
+        now.as_secs().saturating_sub(self.entered_s())
+    }
+
+    fn tag(&self, place: usize) -> u32 {
+        let word = self.words.get(TAGS_AT + place / 2).copied().unwrap_or(0);
+        (word >> (place % 2 * 32)) as u32
+    }
+
+    fn set_tag(&mut self, place: usize, value: u32) {
+        if let Some(word) = self.words.get_mut(TAGS_AT + place / 2) {
+            let shift = place % 2 * 32;
+            *word = *word & !(0xFFFF_FFFF << shift) | u64::from(value) << shift;
+        }
+    }
+
+    fn set_byte(&mut self, byte: u32, value: u8) {
+        self.words[1] = self.words[1] & !(0xFF << (byte * 8)) | u64::from(value) << (byte * 8);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_keeps_to_its_bits() {
+        let mut record = Record::from_words([0; RECORD_WORDS]);
+        let seen = Seen {
+            zone: Some(7),
+            level: 1,
+            east_m: -3.5,
+            north_m: 80.25,
+            accuracy_m: 2.5,
+            step: 99,
+        };
+        record.set_stage(3);
+        record.set_tier(2);
+        record.set_consents(0b1_0001);
+        record.set_flag(31, true);
+        record.set_segments(1 << 63);
+        record.set_mood(-0.5);
+        record.set_seen(&seen, 1_234);
+        record.set_text(7, 9);
+        record.set_number(7, 2.5);
+        assert!(record.add_tag(0) && record.add_tag(u32::MAX - 1) && record.add_tag(5) && record.add_tag(6));
+        assert!(!record.add_tag(7), "a fifth tag has no room");
+        record.set_contact(15, Some(Contact { key: 4, at_s: 8 }));
+
+        assert_eq!((record.stage(), record.tier(), record.consents()), (3, 2, 0b1_0001));
+        assert_eq!((record.flags(), record.segments()), (1 << 31, 1 << 63));
+        assert!((record.mood() + 0.5).abs() < 1e-3);
+        assert_eq!(record.seen(), Some(seen));
+        assert_eq!(record.entered_s(), 1_234);
+        assert_eq!((record.text(7), record.number(7)), (9, 2.5));
+        assert_eq!(record.tags().collect::<Vec<_>>(), [0, u32::MAX - 1, 5, 6]);
+        assert_eq!(record.contact(15), Some(Contact { key: 4, at_s: 8 }));
+        record.lapse();
+        assert_eq!(
+            (record.seen().and_then(|seen| seen.zone), record.lapsed_in()),
+            (None, Some(7))
+        );
+        record.clear_seen();
+        assert_eq!((record.seen(), record.lapsed_in()), (None, None));
+        assert!((record.mood() + 0.5).abs() < 1e-3, "who leaves keeps their mood");
+    }
+
+    #[test]
+    fn staying_in_a_zone_keeps_the_moment_it_was_entered() {
+        let mut record = Record::from_words([0; RECORD_WORDS]);
+        let mut seen = Seen {
+            zone: Some(1),
+            level: 0,
+            east_m: 0.0,
+            north_m: 0.0,
+            accuracy_m: 1.0,
+            step: 1,
+        };
+        record.set_seen(&seen, 10);
+        seen.step = 2;
+        record.set_seen(&seen, 20);
+        assert_eq!(record.entered_s(), 10);
+        seen.zone = Some(2);
+        record.set_seen(&seen, 30);
+        assert_eq!(record.entered_s(), 30);
+    }
+}
