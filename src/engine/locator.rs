@@ -1,0 +1,41 @@
+//! From the map to the locator's own plain inputs: cells and stations.
+
+use super::locate::{FloorLevel, FloorPlan, Locator, LocatorError, LocatorSettings, Station};
+use super::spec::Spec;
+
+/// The locator of a venue: its hubs are the stations, in their order.
+pub(super) fn build(spec: &Spec) -> Result<Locator, LocatorError> {
+    let venue = &spec.venue;
+    let levels = venue
+        .floor
+        .rasters
+        .iter()
+        .zip(&venue.levels)
+        .map(|(raster, level)| FloorLevel {
+            origin_east_m: raster.origin.east_m,
+            origin_north_m: raster.origin.north_m,
+            columns: raster.columns,
+            rows: raster.rows,
+            walkable: raster.walkable.clone(),
+            zone: raster.zone.clone(),
+            elevation_m: level.elevation_m,
+        });
+    let floor = FloorPlan {
+        pitch_m: venue.floor.pitch_m,
+        levels: levels.collect(),
+    };
+    let stations = venue.hubs.iter().map(|hub| Station {
+        level: hub.level.0,
+        east_m: hub.at.east_m,
+        north_m: hub.at.north_m,
+        height_m: hub.height_m,
+    });
+    let settings = LocatorSettings {
+        rssi_1m_dbm: spec.settings.path_loss_1m_dbm,
+        path_loss_exponent: spec.settings.path_loss_exponent,
+        time_to_live_ms: spec.settings.position_ttl_ms,
+        ..LocatorSettings::default()
+    };
+    let survey = (!spec.survey.is_empty()).then_some(spec.survey.as_slice());
+    Locator::new(floor, stations.collect(), survey, settings)
+}

@@ -1,0 +1,327 @@
+//! The core: `on_sighting`, `on_signal`, `on_outcome`, `decide`, `tick`.
+//!
+//! Bytes are someone else's, and so are sockets, clocks and logs: `now` is an argument, values come out. A decide
+//! takes no lock: it copies one record, reads one generation and a few atomics. Branching is here; the leaves
+//! (`locate`, `crowd`, `customer`, `journey`, `decide`) are pure and don't know one another.
+//!
+//! Reading order: [`spec`] (what a configuration says), [`Generation`] (compiled), [`record`] (what is known of a
+//! person), then this file and its children by direction: sightings, signals, deciding.
+
+pub mod condition;
+pub mod crowd;
+pub mod customer;
+pub mod decide;
+mod deciding;
+mod generation;
+mod hot;
+mod hubs;
+pub mod journey;
+pub mod locate;
+mod locator;
+pub mod record;
+mod sightings;
+mod signals;
+pub mod slab;
+pub mod spec;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use arc_swap::ArcSwap;
+use nextbest_venue::{HubIx, LevelIx, PlaceIx, ZoneIx};
+
+use crate::model::{STEP_MS, Timestamp};
+
+use self::crowd::{Crowd, PlaceSpec, Queue};
+use self::customer::{NoRoom, People, Recent, Tags};
+use self::hubs::Hubs;
+use self::locate::{Locator, LocatorError, Track};
+use self::record::{RECORD_WORDS, Record, Seen};
+use self::slab::Slab;
+
+pub use self::customer::CustomerSlot;
+pub use self::deciding::Scratch;
+pub use self::generation::{BuildError, Generation};
+pub use self::hubs::{HubIntake, HubState};
+pub use self::sightings::{SightingOutcome, ZoneChange};
+pub use self::signals::{
+    BACK_IN_STOCK, OUT_OF_STOCK, OutcomeError, PHASE_STARTED, PLACE_CLOSED, PLACE_OPENED, SignalError, SignalOutcome,
+    VenueSignalError,
+};
+
+/// The phase of the event that nobody named.
+const PHASE_NONE: u32 = 0;
+/// The time of day that nobody told.
+const MINUTE_UNKNOWN: u32 = u32::MAX;
+
+/// Everything that the gateway knows at a moment.
+pub struct Engine {
+    generation: ArcSwap<Generation>,
+    people: People,
+    records: Slab<RECORD_WORDS>,
+    tags: Tags<Track>,
+    recent: Recent,
+    hubs: Hubs,
+    locator: Locator,
+    crowd: Crowd,
+    /// Index of the phase plus one.
+    phase: AtomicU32,
+    minute_of_day: AtomicU32,
+    /// Where the next sweep over the tags starts.
+    swept: AtomicU32,
+}
+
+/// The time in the venue, as the shell reads it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VenueTime {
+    /// Minutes since midnight; `None`: not known.
+    pub minute_of_day: Option<u16>,
+}
+
+/// Where a person is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Position {
+    /// The level.
+    pub level: LevelIx,
+    /// Metres east of the anchor.
+    pub east_m: f32,
+    /// Metres north of the anchor.
+    pub north_m: f32,
+    /// Root mean square distance at which the truth is expected, in metres.
+    pub accuracy_m: f32,
+    /// The zone; `None`: outside every zone.
+    pub zone: Option<ZoneIx>,
+    /// Age, in milliseconds.
+    pub age_ms: u32,
+}
+
+/// A place's queue, for operators.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlaceQueue {
+    /// The place.
+    pub place: PlaceIx,
+    /// Its queue.
+    pub queue: Queue,
+}
+
+/// How full the tables are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Customers.
+    pub customers: u32,
+    /// Registered tags.
+    pub tags: u32,
+}
+
+/// Bytes that the tables take when they are full, for the bound that is printed at start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryBound {
+    /// Records of customers, with their ids.
+    pub customers_bytes: u64,
+    /// Registered tags, with the state of their tracks.
+    pub tags_bytes: u64,
+    /// Remembered message ids.
+    pub message_ids_bytes: u64,
+}
+
+impl MemoryBound {
+    /// The bound that settings give. A map entry is taken at twice its content, for the room that maps keep free.
+    #[must_use]
+    pub fn of(settings: &spec::Settings) -> Self {
+        let id_bytes = (customer::CUSTOMER_ID_LEN_MAX + size_of::<(Box<str>, u32)>() * 2) as u64;
+        let tag_bytes = size_of::<Track>() as u64 + 64 + 2 * 40;
+        Self {
+            customers_bytes: u64::from(settings.customers_max) * (RECORD_WORDS as u64 * 8 + id_bytes),
+            tags_bytes: u64::from(settings.tags_max) * tag_bytes,
+            message_ids_bytes: u64::from(settings.message_ids_max) * 2 * 17,
+        }
+    }
+
+    /// All of it.
+    #[must_use]
+    pub const fn total_bytes(&self) -> u64 {
+        self.customers_bytes + self.tags_bytes + self.message_ids_bytes
+    }
+}
+
+impl Engine {
+    /// An engine without people, for the venue of the generation.
+    ///
+    /// # Errors
+    /// [`LocatorError`] when the venue's floor or hubs are out of what a locator can hold.
+    pub fn new(generation: Generation) -> Result<Self, LocatorError> {
+        let spec = generation.spec();
+        let settings = &spec.settings;
+        let places: Vec<PlaceSpec> = spec
+            .venue
+            .places
+            .iter()
+            .map(|place| PlaceSpec {
+                queue_zone: place.queue_zone.map(|zone| zone.0),
+                servers: place.servers,
+                service_s: place.service_s,
+            })
+            .collect();
+        Ok(Self {
+            people: People::new(settings.customers_max),
+            records: Slab::new(settings.customers_max as usize),
+            tags: Tags::new(settings.tags_max),
+            recent: Recent::new(settings.message_ids_max),
+            hubs: Hubs::new(&spec.venue),
+            locator: locator::build(spec)?,
+            crowd: Crowd::new(spec.venue.zones.len(), &places, settings.tag_share),
+            phase: AtomicU32::new(settings.phase.map_or(PHASE_NONE, |phase| u32::from(phase) + 1)),
+            minute_of_day: AtomicU32::new(MINUTE_UNKNOWN),
+            swept: AtomicU32::new(0),
+            generation: ArcSwap::from_pointee(generation),
+        })
+    }
+
+    /// Publishes another generation: decides that start after this read it, whole.
+    ///
+    /// # Errors
+    /// [`BuildError::Incompatible`] when people's records would mean something else under it.
+    pub fn publish(&self, generation: Generation) -> Result<(), BuildError> {
+        generation.check_follows(&self.generation.load())?;
+        self.generation.store(Arc::new(generation));
+        Ok(())
+    }
+
+    /// The published generation.
+    #[must_use]
+    pub fn generation(&self) -> Arc<Generation> {
+        self.generation.load_full()
+    }
+
+    /// The slot of a customer, who is added when nobody knew them.
+    ///
+    /// # Errors
+    /// [`NoRoom`] when the id cannot be one, or the table is full.
+    pub fn customer(&self, id: &str) -> Result<CustomerSlot, NoRoom> {
+        let (slot, is_new) = self.people.find_or_add(id)?;
+        if is_new {
+            let generation = self.generation.load();
+            self.write(slot, |record| {
+                record.set_consents(record.consents() | generation.settings().consent_default);
+                record.set_segments(generation.segments_of(record));
+            });
+        }
+        Ok(slot)
+    }
+
+    /// The slot of a customer who is known.
+    #[must_use]
+    pub fn customer_existing(&self, id: &str) -> Option<CustomerSlot> {
+        self.people.find(id)
+    }
+
+    /// A hub connected and said hello.
+    #[must_use]
+    pub fn hub_connected(&self, now: Timestamp, hub: HubIx, boot_epoch: u64, oldest_sequence: u64) -> HubIntake {
+        self.hubs.on_alive(now, hub);
+        self.hubs.connect(hub, boot_epoch, oldest_sequence)
+    }
+
+    /// A hub said anything at all; also remembers how far its sightings were taken.
+    pub fn on_hub_alive(&self, now: Timestamp, intake: &HubIntake) {
+        self.hubs.on_alive(now, intake.hub);
+        self.hubs.keep(intake);
+    }
+
+    /// Time passes: tags that went silent are let go, zones without a living hub become unknown. Call it once in
+    /// each step ([`STEP_MS`]); it calls `on_change` for everybody who changed their zone by it.
+    pub fn tick(&self, now: Timestamp, time: VenueTime, on_change: impl FnMut(ZoneChange)) {
+        let minute = time.minute_of_day.map_or(MINUTE_UNKNOWN, u32::from);
+        self.minute_of_day.store(minute, Ordering::Relaxed);
+        let generation = self.generation.load();
+        let dead_after_ms = generation.settings().hub_dead_after_ms;
+        self.hubs
+            .for_each_zone(now, dead_after_ms, |zone, is_seen| self.crowd.set_seen(zone, is_seen));
+        self.sweep(now, &generation, on_change);
+    }
+
+    /// The event enters a phase (index of the vocabulary), or none.
+    pub fn set_phase(&self, phase: Option<u8>) {
+        self.phase.store(
+            phase.map_or(PHASE_NONE, |phase| u32::from(phase) + 1),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// Where a customer is; `None` when it is not known, or too long ago to be used.
+    #[must_use]
+    pub fn position(&self, now: Timestamp, customer: CustomerSlot) -> Option<Position> {
+        let seen = self.record(customer)?.seen()?;
+        let age_ms = age_ms(now, &seen);
+        (age_ms <= self.generation.load().settings().position_ttl_ms).then(|| Position {
+            level: LevelIx(seen.level),
+            east_m: seen.east_m,
+            north_m: seen.north_m,
+            accuracy_m: seen.accuracy_m,
+            zone: seen.zone.map(ZoneIx),
+            age_ms,
+        })
+    }
+
+    /// A customer's lifecycle stage, by name.
+    #[must_use]
+    pub fn stage(&self, customer: CustomerSlot) -> Option<String> {
+        let stage = self.record(customer)?.stage();
+        self.generation
+            .load()
+            .spec()
+            .journey
+            .stages
+            .get(usize::from(stage))
+            .cloned()
+    }
+
+    /// Every place with its queue.
+    pub fn queues(&self) -> impl Iterator<Item = PlaceQueue> + '_ {
+        (0_u16..).map_while(|place| {
+            Some(PlaceQueue {
+                place: PlaceIx(place),
+                queue: self.crowd.queue(place)?,
+            })
+        })
+    }
+
+    /// People in a zone; `None`: no hub that sees it is alive.
+    #[must_use]
+    pub fn occupancy(&self, zone: ZoneIx) -> Option<u32> {
+        self.crowd.occupancy(zone.0)
+    }
+
+    /// Every hub.
+    pub fn hubs(&self, now: Timestamp) -> impl Iterator<Item = HubState> + '_ {
+        let dead_after_ms = self.generation.load().settings().hub_dead_after_ms;
+        self.hubs.states(now, dead_after_ms)
+    }
+
+    /// How full the tables are.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            customers: self.people.count(),
+            tags: u32::try_from(self.tags.count()).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn record(&self, customer: CustomerSlot) -> Option<Record> {
+        self.records.read(customer.0).ok().map(Record::from_words)
+    }
+
+    fn write<R>(&self, customer: CustomerSlot, change: impl FnOnce(&mut Record) -> R) -> Option<R> {
+        self.records.write(customer.0, |words| {
+            let mut record = Record::from_words(*words);
+            let result = change(&mut record);
+            *words = record.into_words();
+            result
+        })
+    }
+}
+
+/// Age of what was seen, in milliseconds. The step that is still open counts as no age.
+fn age_ms(now: Timestamp, seen: &Seen) -> u32 {
+    u32::try_from(u64::from(now.step().saturating_sub(seen.step)) * STEP_MS).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,211 @@
+//! The life of a sighting: taken once, resolved, folded, and when a step closes, placed.
+//!
+//! No await, no allocation. What a stranger's transmitter says is dropped before anything is remembered of it.
+
+use nextbest_venue::ZoneIx;
+
+use super::condition::{Attributes, Category};
+use super::customer::{CustomerSlot, TagHandle};
+use super::journey::Happening;
+use super::locate::{Fix, Observed, Track};
+use super::record::{Record, Seen};
+use super::{Engine, Generation, HubIntake, age_ms};
+use crate::model::{Purpose, Sighting, Timestamp};
+
+/// What became of a sighting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SightingOutcome {
+    /// It counts for where its tag is.
+    Folded,
+    /// A step closed and the person changed their zone.
+    Moved(ZoneChange),
+    /// It was taken before.
+    Duplicate,
+    /// It comes too late to move anybody.
+    Late,
+    /// Nobody registered its transmitter: dropped without a trace.
+    UnknownTag,
+    /// No radio gives this RSSI.
+    NotARadioValue,
+}
+
+/// Somebody went from one zone to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZoneChange {
+    /// Who.
+    pub customer: CustomerSlot,
+    /// Where they were; `None`: outside every zone, or not in the venue.
+    pub from: Option<ZoneIx>,
+    /// Where they are.
+    pub to: Option<ZoneIx>,
+    /// The stage that they entered by it.
+    pub entered_stage: Option<u8>,
+}
+
+/// One sixteenth of the tags is swept in each step, so that each is looked at every four seconds.
+const SWEEP_PARTS: u32 = 16;
+/// Fewest tags of one sweep.
+const SWEEP_LEN_MIN: u32 = 64;
+
+impl Engine {
+    /// A hub heard a transmitter. `sequence` is the sighting's number in the hub's boot epoch.
+    pub fn on_sighting(
+        &self,
+        now: Timestamp,
+        intake: &mut HubIntake,
+        sequence: u64,
+        sighting: &Sighting,
+    ) -> SightingOutcome {
+        if !intake.take(sequence) {
+            return SightingOutcome::Duplicate;
+        }
+        let generation = self.generation.load();
+        if sighting.age_ms > generation.settings().sighting_late_after_ms {
+            return SightingOutcome::Late;
+        }
+        let Some((handle, customer)) = self.resolve(intake, sighting) else {
+            return SightingOutcome::UnknownTag;
+        };
+        let (step, station) = (now.step(), intake.hub.0);
+        let observe = |track: &mut Track| self.locator.observe(track, step, station, sighting.rssi_dbm);
+        match self.tags.with_track(handle, observe) {
+            Some(Observed::Folded) => SightingOutcome::Folded,
+            Some(Observed::Closed(fix)) => self
+                .place(now, &generation, (handle, customer), &fix)
+                .map_or(SightingOutcome::Folded, SightingOutcome::Moved),
+            Some(Observed::Late) => SightingOutcome::Late,
+            Some(Observed::NotARadioValue) => SightingOutcome::NotARadioValue,
+            Some(Observed::UnknownStation) | None => SightingOutcome::UnknownTag,
+        }
+    }
+
+    /// The tag's handle and who carries it; asks the map only when the session does not remember a good handle.
+    fn resolve(&self, intake: &mut HubIntake, sighting: &Sighting) -> Option<(TagHandle, CustomerSlot)> {
+        if let Some(handle) = intake.resolved(&sighting.tag)
+            && let Some(customer) = self.tags.owner(handle)
+        {
+            return Some((handle, customer));
+        }
+        let handle = self.tags.find(&sighting.tag)?;
+        let customer = self.tags.owner(handle)?;
+        intake.remember(sighting.tag, handle);
+        Some((handle, customer))
+    }
+
+    /// Writes a fix into the person's record; says when it changed their zone. Looks with the record held whether the
+    /// person still carries the tag and allows being located: both may have ended since the tag was resolved. A fix
+    /// that is older than what another of their tags gave changes nothing.
+    fn place(
+        &self,
+        now: Timestamp,
+        generation: &Generation,
+        (handle, customer): (TagHandle, CustomerSlot),
+        fix: &Fix,
+    ) -> Option<ZoneChange> {
+        let seen = Seen {
+            zone: fix.zone,
+            level: fix.level,
+            east_m: fix.east_m,
+            north_m: fix.north_m,
+            accuracy_m: fix.accuracy_m,
+            step: fix.step,
+        };
+        let placed = self.write(customer, |record| {
+            let before = record.seen();
+            let is_older = before.is_some_and(|before| before.step > seen.step);
+            if is_older || !record.allows(Purpose::Location) || !record.carries(handle.ix) {
+                return None;
+            }
+            let from = before.and_then(|before| before.zone);
+            record.set_seen(&seen, now.as_secs());
+            let entered = seen.zone.filter(|zone| from != Some(*zone));
+            Some((from, entered.and_then(|zone| enter(generation, record, zone))))
+        });
+        let (from, entered_stage) = placed.flatten()?;
+        if from == fix.zone {
+            return None;
+        }
+        self.crowd.on_move(from, fix.zone);
+        Some(ZoneChange {
+            customer,
+            from: from.map(ZoneIx),
+            to: fix.zone.map(ZoneIx),
+            entered_stage,
+        })
+    }
+
+    /// Closes the open steps of tags that went silent, and lets go of those not heard for the time to live.
+    pub(super) fn sweep(&self, now: Timestamp, generation: &Generation, mut on_change: impl FnMut(ZoneChange)) {
+        let cells_len = self.tags.cells_len();
+        if cells_len == 0 {
+            return;
+        }
+        let sweep_len = (cells_len / SWEEP_PARTS).max(SWEEP_LEN_MIN).min(cells_len);
+        let start = self.swept.fetch_add(sweep_len, std::sync::atomic::Ordering::Relaxed) % cells_len;
+        for offset in 0..sweep_len {
+            if let Some(handle) = self.tags.at((start + offset) % cells_len) {
+                self.refresh(now, generation, handle)
+                    .into_iter()
+                    .for_each(&mut on_change);
+            }
+        }
+    }
+
+    fn refresh(&self, now: Timestamp, generation: &Generation, handle: TagHandle) -> Option<ZoneChange> {
+        let customer = self.tags.owner(handle)?;
+        let fix = self
+            .tags
+            .with_track(handle, |track| self.locator.close(track, now.step()))
+            .flatten();
+        let seen = self.record(customer).and_then(|record| record.seen());
+        match (fix, seen) {
+            (Some(fix), None) => self.place(now, generation, (handle, customer), &fix),
+            (Some(fix), Some(seen)) if fix.step > seen.step => self.place(now, generation, (handle, customer), &fix),
+            (None, Some(seen)) if age_ms(now, &seen) > generation.settings().position_ttl_ms => self.lapse(customer),
+            (Some(_) | None, Some(_)) | (None, None) => None,
+        }
+    }
+
+    /// A tag went silent: its carrier is counted out of their zone. Says so once.
+    fn lapse(&self, customer: CustomerSlot) -> Option<ZoneChange> {
+        let from = self.write(customer, |record| {
+            let from = record.seen().and_then(|seen| seen.zone);
+            record.lapse();
+            from
+        });
+        let from = from.flatten()?;
+        self.crowd.on_move(Some(from), None);
+        Some(ZoneChange {
+            customer,
+            from: Some(ZoneIx(from)),
+            to: None,
+            entered_stage: None,
+        })
+    }
+
+    /// Forgets where a person is, and counts them out.
+    pub(super) fn forget_place(&self, customer: CustomerSlot) {
+        let from = self.write(customer, |record| {
+            let from = record.seen().and_then(|seen| seen.zone);
+            record.clear_seen();
+            from
+        });
+        self.crowd.on_move(from.flatten(), None);
+    }
+}
+
+/// The stage that somebody enters by entering a zone.
+fn enter(generation: &Generation, record: &mut Record, zone: u16) -> Option<u8> {
+    let category_value = generation.zone_category(zone);
+    let mut attributes = Attributes::default();
+    record.describe(&mut attributes);
+    attributes.set_category(Category::Zone, zone + 1);
+    attributes.set_category(Category::ZoneCategory, category_value);
+    let category = category_value.checked_sub(1).unwrap_or(u16::MAX);
+    let entered = generation
+        .journey
+        .next(record.stage(), Happening::Entered { zone, category }, &attributes)?;
+    record.set_stage(entered);
+    record.set_segments(generation.segments_of(record));
+    Some(entered)
+}
