@@ -1,0 +1,2 @@
+here = You are on the floor.
+nowhere = No hub has heard you.
