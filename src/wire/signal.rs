@@ -1,0 +1,146 @@
+//! Signals and outcomes: checked against the contract's limits, then borrowed as model types.
+
+use nextbest_proto::limits::{
+    ACTION_LEN_MAX, CHANNEL_LEN_MAX, CONSENTS_MAX, MESSAGE_ID_LEN_MAX, PROPERTIES_MAX, PROPERTY_NAME_LEN_MAX,
+    PROPERTY_TEXT_LEN_MAX, SIGNAL_NAME_LEN_MAX, SUBJECT_LEN_MAX, TAGS_MAX,
+};
+use nextbest_proto::v1::{self, property};
+
+use super::WireError;
+use super::hub::at_most;
+use super::sightings::tag_kind;
+use crate::model::{Consent, Outcome, OutcomeKind, Property, Purpose, Signal, SignalKind, TagId, Value};
+
+/// The model's signal, borrowed from the contract's.
+///
+/// # Errors
+/// [`WireError`] that names the first field outside of the contract.
+pub fn read_signal(signal: &v1::Signal) -> Result<Signal<'_>, WireError> {
+    if signal.message_id.is_empty() {
+        return Err(WireError::Missing("message_id"));
+    }
+    at_most("message_id", &signal.message_id, MESSAGE_ID_LEN_MAX)?;
+    at_most("subject", &signal.subject, SUBJECT_LEN_MAX)?;
+    at_most("name", &signal.name, SIGNAL_NAME_LEN_MAX)?;
+    at_most("channel", &signal.channel, CHANNEL_LEN_MAX)?;
+    at_most("anonymous_id", &signal.anonymous_id, SUBJECT_LEN_MAX)?;
+    at_most_entries("properties", signal.properties.len(), PROPERTIES_MAX)?;
+    at_most_entries("tags", signal.tags.len(), TAGS_MAX)?;
+    at_most_entries("consents", signal.consents.len(), CONSENTS_MAX)?;
+    Ok(Signal {
+        message_id: &signal.message_id,
+        kind: signal_kind(signal.kind())?,
+        name: &signal.name,
+        properties: signal.properties.iter().map(read_property).collect::<Result<_, _>>()?,
+        channel: &signal.channel,
+        anonymous_id: &signal.anonymous_id,
+        tags: signal.tags.iter().map(read_tag).collect::<Result<_, _>>()?,
+        consents: signal.consents.iter().map(read_consent).collect::<Result<_, _>>()?,
+    })
+}
+
+/// The model's outcome, borrowed from the contract's.
+///
+/// # Errors
+/// [`WireError`] that names the first field outside of the contract.
+pub fn read_outcome(outcome: &v1::Outcome) -> Result<Outcome<'_>, WireError> {
+    at_most("subject", &outcome.subject, SUBJECT_LEN_MAX)?;
+    at_most("action", &outcome.action, ACTION_LEN_MAX)?;
+    if outcome.decision_id == 0 {
+        return Err(WireError::Missing("decision_id"));
+    }
+    let kind = match outcome.kind() {
+        v1::OutcomeKind::Unspecified => return Err(unknown("kind")),
+        v1::OutcomeKind::Impression => OutcomeKind::Impression,
+        v1::OutcomeKind::Click => OutcomeKind::Click,
+        v1::OutcomeKind::Accept => OutcomeKind::Accept,
+        v1::OutcomeKind::Reject => OutcomeKind::Reject,
+        v1::OutcomeKind::Convert => OutcomeKind::Convert,
+    };
+    Ok(Outcome {
+        decision_id: outcome.decision_id,
+        action: &outcome.action,
+        kind,
+    })
+}
+
+fn signal_kind(kind: v1::SignalKind) -> Result<SignalKind, WireError> {
+    match kind {
+        v1::SignalKind::Unspecified => Err(unknown("kind")),
+        v1::SignalKind::Identify => Ok(SignalKind::Identify),
+        v1::SignalKind::Track => Ok(SignalKind::Track),
+        v1::SignalKind::Page => Ok(SignalKind::Page),
+        v1::SignalKind::Screen => Ok(SignalKind::Screen),
+        v1::SignalKind::Group => Ok(SignalKind::Group),
+        v1::SignalKind::Alias => Ok(SignalKind::Alias),
+    }
+}
+
+fn read_property(property: &v1::Property) -> Result<Property<'_>, WireError> {
+    at_most("property name", &property.name, PROPERTY_NAME_LEN_MAX)?;
+    let value = match &property.value {
+        None => return Err(WireError::Missing("property value")),
+        Some(property::Value::Text(text)) => {
+            at_most("property text", text, PROPERTY_TEXT_LEN_MAX)?;
+            Value::Text(text)
+        }
+        Some(property::Value::Number(number)) if !number.is_finite() => {
+            return Err(WireError::Value {
+                field: "property number",
+                expected: "finite",
+            });
+        }
+        Some(property::Value::Number(number)) => Value::Number(*number),
+        Some(property::Value::Flag(flag)) => Value::Flag(*flag),
+    };
+    Ok(Property {
+        name: &property.name,
+        value,
+    })
+}
+
+fn read_tag(tag: &v1::Tag) -> Result<TagId, WireError> {
+    let kind = u32::try_from(tag.identity_kind)
+        .ok()
+        .and_then(tag_kind)
+        .ok_or(unknown("identity_kind"))?;
+    let expected = "as many bytes as its kind has, neither all 0x00 nor all 0xFF";
+    TagId::new(kind, &tag.identity).map_err(|_| WireError::Value {
+        field: "identity",
+        expected,
+    })
+}
+
+fn read_consent(consent: &v1::Consent) -> Result<Consent, WireError> {
+    let purpose = match consent.purpose() {
+        v1::Purpose::Unspecified => return Err(unknown("purpose")),
+        v1::Purpose::Service => Purpose::Service,
+        v1::Purpose::Personalization => Purpose::Personalization,
+        v1::Purpose::Marketing => Purpose::Marketing,
+        v1::Purpose::Research => Purpose::Research,
+        v1::Purpose::Location => Purpose::Location,
+    };
+    Ok(Consent {
+        purpose,
+        allowed: consent.allowed,
+    })
+}
+
+const fn at_most_entries(field: &'static str, len: usize, len_max: usize) -> Result<(), WireError> {
+    if len > len_max {
+        Err(WireError::Count {
+            field,
+            len_min: 0,
+            len_max,
+        })
+    } else {
+        Ok(())
+    }
+}
+
+const fn unknown(field: &'static str) -> WireError {
+    WireError::Value {
+        field,
+        expected: "one of the contract's values",
+    }
+}
