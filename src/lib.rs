@@ -1,0 +1,16 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
+pub mod model;
+
+pub mod engine;
+
+pub mod config;
+pub mod wire;
+
+#[cfg(feature = "shell")]
+pub mod journal;
+#[cfg(feature = "shell")]
+pub mod serve;
+
+#[cfg(feature = "shell")]
+pub mod cli;

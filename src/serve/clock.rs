@@ -1,0 +1,129 @@
+//! The only clock of the gateway: monotonic microseconds since it started, and the wall clock for tokens and
+//! certificates.
+//!
+//! Everything below the shell takes `now` as an argument, so one value of this type drives gateway, demo and
+//! crowd alike. A test clock runs a stated number of times faster than real time; it is for replaying recordings
+//! and for the demo. Deliberately absent: calendars and time zones, and any way to set the clock back.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::model::Timestamp;
+
+/// Fastest test clock. Beyond it a timer's own jitter is longer than a step of the locator.
+pub const SPEED_MAX: f64 = 1_000.0;
+
+/// The gateway's clock. Copies of it agree.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: Instant,
+    speed: f64,
+}
+
+impl Clock {
+    /// A clock that starts at zero and runs in real time.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_scaled(1.0)
+    }
+
+    /// A test clock that starts at zero and runs `speed` times as fast as real time. Anything that is not a
+    /// number between 1/1,000 and [`SPEED_MAX`] is taken as the nearest one that is.
+    #[must_use]
+    pub fn start_scaled(speed: f64) -> Self {
+        let speed = if speed.is_nan() {
+            1.0
+        } else {
+            speed.clamp(1.0 / SPEED_MAX, SPEED_MAX)
+        };
+        Self {
+            origin: instant(),
+            speed,
+        }
+    }
+
+    /// The moment on this clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let elapsed = instant().saturating_duration_since(self.origin);
+        Timestamp::from_micros(u64::try_from(self.scaled(elapsed).as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// How many times as fast as real time the clock runs.
+    #[must_use]
+    pub const fn speed(&self) -> f64 {
+        self.speed
+    }
+
+    /// The real time in which `gateway` passes on this clock, for timers.
+    #[must_use]
+    pub fn real(&self, gateway: Duration) -> Duration {
+        if self.speed == 1.0 {
+            gateway
+        } else {
+            gateway.div_f64(self.speed)
+        }
+    }
+
+    /// The moment on this clock at which the wall clock shows `unix_s`; the start when that has passed.
+    #[must_use]
+    pub fn moment_of(&self, unix_s: u64) -> Timestamp {
+        let left = Duration::from_secs(unix_s.saturating_sub(self.unix_s()));
+        self.now().after(self.scaled(left.min(LEFT_MAX)))
+    }
+
+    /// Seconds since 1970-01-01 UTC on the machine's wall clock. Never scaled.
+    #[must_use]
+    pub fn unix_s(&self) -> u64 {
+        unix_s()
+    }
+
+    fn scaled(&self, real: Duration) -> Duration {
+        if self.speed == 1.0 {
+            real
+        } else {
+            real.mul_f64(self.speed)
+        }
+    }
+}
+
+/// Longest time ahead that [`Clock::moment_of`] tells apart: ten years.
+const LEFT_MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// Seconds since 1970-01-01 UTC on the machine's wall clock, for commands that run without a gateway.
+#[must_use]
+pub fn unix_s() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "this file is the clock")]
+    let wall = SystemTime::now();
+    wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn instant() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "this file is the clock")]
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_clock_scales_timers_the_other_way() {
+        let clock = Clock::start_scaled(8.0);
+        assert_eq!(clock.real(Duration::from_millis(2_000)), Duration::from_millis(250));
+        assert_eq!(Clock::start().real(Duration::from_millis(7)), Duration::from_millis(7));
+    }
+
+    #[test]
+    fn a_speed_that_makes_no_sense_is_replaced() {
+        assert_eq!(Clock::start_scaled(f64::NAN).speed(), 1.0);
+        assert_eq!(Clock::start_scaled(-3.0).speed(), 1.0 / SPEED_MAX);
+        assert_eq!(Clock::start_scaled(1e9).speed(), SPEED_MAX);
+    }
+
+    #[test]
+    fn a_moment_that_has_passed_is_not_ahead() {
+        let clock = Clock::start();
+        assert!(clock.moment_of(0) <= clock.now());
+        assert!(clock.moment_of(u64::MAX) > clock.now());
+    }
+}

@@ -1,0 +1,251 @@
+//! What the gateway counts, in the text format of Prometheus.
+//!
+//! Format: <https://prometheus.io/docs/instrumenting/exposition_formats/>. Labels come from closed sets: the
+//! counters' table, the contract's error table and the venue's map. Ids of the map are escaped all the same.
+
+use std::fmt::{self, Write as _};
+
+use nextbest_proto::error::TABLE;
+
+use super::metrics::{COUNTERS, DECIDE_BUCKETS_NS, Gauge, Metrics};
+use super::shared::Shared;
+
+/// The content type of the format.
+pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Everything that the gateway counts.
+pub(super) fn text(shared: &Shared) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _written = write_all(shared, &mut text);
+    text
+}
+
+fn write_all(shared: &Shared, text: &mut String) -> fmt::Result {
+    let metrics = &shared.metrics;
+    write_counters(metrics, text)?;
+    write_errors(metrics, text)?;
+    write_decides(metrics, text)?;
+    write_engine(shared, text)
+}
+
+fn write_counters(metrics: &Metrics, text: &mut String) -> fmt::Result {
+    let mut metric = "";
+    for (row, series) in COUNTERS.iter().enumerate() {
+        if series.metric != metric {
+            metric = series.metric;
+            head(text, metric, series.help, "counter")?;
+        }
+        let value = metrics.value_at(row);
+        match series.label {
+            ("", _) => writeln!(text, "{metric} {value}")?,
+            (label, of) => writeln!(text, "{metric}{{{label}=\"{of}\"}} {value}")?,
+        }
+    }
+    Ok(())
+}
+
+fn write_errors(metrics: &Metrics, text: &mut String) -> fmt::Result {
+    head(
+        text,
+        "nextbest_errors_total",
+        "Errors that peers were told, by the contract's names.",
+        "counter",
+    )?;
+    for row in TABLE {
+        writeln!(
+            text,
+            "nextbest_errors_total{{code=\"{}\"}} {}",
+            row.name,
+            metrics.errors(row.code)
+        )?;
+    }
+    Ok(())
+}
+
+fn write_decides(metrics: &Metrics, text: &mut String) -> fmt::Result {
+    const NAME: &str = "nextbest_decide_seconds";
+    head(
+        text,
+        NAME,
+        "Time of one decide in the process, from the record to the answer.",
+        "histogram",
+    )?;
+    let (buckets, sum_ns) = metrics.decides();
+    let mut count = 0;
+    for (end_ns, in_bucket) in DECIDE_BUCKETS_NS.iter().zip(buckets) {
+        count += in_bucket;
+        writeln!(text, "{NAME}_bucket{{le=\"{}\"}} {count}", seconds(*end_ns))?;
+    }
+    let count: u64 = buckets.iter().sum();
+    writeln!(text, "{NAME}_bucket{{le=\"+Inf\"}} {count}")?;
+    writeln!(text, "{NAME}_sum {}", seconds(sum_ns))?;
+    writeln!(text, "{NAME}_count {count}")?;
+    const QUANTILES: &str = "nextbest_decide_quantile_seconds";
+    head(
+        text,
+        QUANTILES,
+        "Quantiles of the time of a decide since the start.",
+        "gauge",
+    )?;
+    let latency = metrics.decide_latency();
+    for quantile in [0.5, 0.99, 0.999] {
+        writeln!(
+            text,
+            "{QUANTILES}{{quantile=\"{quantile}\"}} {}",
+            seconds(latency.value_at_quantile(quantile))
+        )?;
+    }
+    const MISSED: &str = "nextbest_decide_quantile_missed_total";
+    head(
+        text,
+        MISSED,
+        "Decides that are not in the quantiles, because they were being read.",
+        "counter",
+    )?;
+    writeln!(text, "{MISSED} {}", metrics.decide_latency_missed())
+}
+
+fn write_engine(shared: &Shared, text: &mut String) -> fmt::Result {
+    let now = shared.clock.now();
+    let engine = &shared.engine;
+    let generation = engine.generation();
+    head(text, "nextbest_connections", "Open connections.", "gauge")?;
+    writeln!(
+        text,
+        "nextbest_connections{{of=\"apps\"}} {}",
+        shared.metrics.gauge(Gauge::Apps)
+    )?;
+    writeln!(
+        text,
+        "nextbest_connections{{of=\"hubs\"}} {}",
+        shared.metrics.gauge(Gauge::Hubs)
+    )?;
+    let (alive, known) = engine.hubs(now).fold((0, 0), |(alive, known), hub| {
+        (alive + u32::from(hub.is_alive), known + 1)
+    });
+    gauge(
+        text,
+        "nextbest_hubs_alive",
+        "Hubs heard within the time that the pack allows.",
+        alive,
+    )?;
+    gauge(text, "nextbest_hubs_known", "Hubs of the venue's map.", known)?;
+    let counts = engine.counts();
+    gauge(
+        text,
+        "nextbest_customers",
+        "Customers that are known.",
+        counts.customers,
+    )?;
+    gauge(text, "nextbest_tags", "Registered tags.", counts.tags)?;
+    gauge(
+        text,
+        "nextbest_generation",
+        "Number of the published configuration.",
+        generation.number(),
+    )?;
+    head(
+        text,
+        "nextbest_queue_people",
+        "People waiting at a place; absent when it is not known.",
+        "gauge",
+    )?;
+    for place in engine.queues() {
+        if let (Some(people), Some(id)) = (place.queue.people, place_id(&generation, place.place)) {
+            writeln!(text, "nextbest_queue_people{{place=\"{}\"}} {people}", Escaped(id))?;
+        }
+    }
+    head(
+        text,
+        "nextbest_wait_seconds",
+        "Expected wait at a place; absent when it is not known.",
+        "gauge",
+    )?;
+    for place in engine.queues() {
+        if let (Some(wait_s), Some(id)) = (place.queue.wait_s, place_id(&generation, place.place)) {
+            writeln!(text, "nextbest_wait_seconds{{place=\"{}\"}} {wait_s}", Escaped(id))?;
+        }
+    }
+    Ok(())
+}
+
+fn place_id(generation: &crate::engine::Generation, place: nextbest_venue::PlaceIx) -> Option<&str> {
+    generation
+        .venue()
+        .places
+        .get(place.index())
+        .map(|place| place.id.as_str())
+}
+
+fn gauge(text: &mut String, name: &str, help: &str, value: impl fmt::Display) -> fmt::Result {
+    head(text, name, help, "gauge")?;
+    writeln!(text, "{name} {value}")
+}
+
+fn head(text: &mut String, name: &str, help: &str, kind: &str) -> fmt::Result {
+    writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}")
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+/// A label's value.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '\\' => f.write_str("\\\\")?,
+                '"' => f.write_str("\\\"")?,
+                '\n' => f.write_str("\\n")?,
+                other => f.write_char(other)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::metrics::Counter;
+
+    #[test]
+    fn series_of_one_metric_stand_together_under_one_head() {
+        let metrics = Metrics::default();
+        metrics.add(Counter::SightingLate, 7);
+        let mut text = String::new();
+        write_counters(&metrics, &mut text).unwrap();
+        assert!(
+            text.contains("nextbest_sightings_total{outcome=\"late\"} 7\n"),
+            "{text}"
+        );
+        assert!(text.contains("nextbest_outcomes_total 0\n"), "{text}");
+        let heads: Vec<_> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        let mut unique = heads.clone();
+        unique.dedup();
+        assert_eq!(heads, unique);
+    }
+
+    #[test]
+    fn buckets_add_up() {
+        let metrics = Metrics::default();
+        for ns in [100, 900, 50_000_000] {
+            metrics.decided(std::time::Duration::from_nanos(ns));
+        }
+        let mut text = String::new();
+        write_decides(&metrics, &mut text).unwrap();
+        assert!(text.contains("_bucket{le=\"0.00000025\"} 1\n"), "{text}");
+        assert!(text.contains("_bucket{le=\"0.000001\"} 2\n"), "{text}");
+        assert!(text.contains("_bucket{le=\"+Inf\"} 3\n"), "{text}");
+        assert!(text.contains("_count 3\n"), "{text}");
+    }
+
+    #[test]
+    fn a_label_cannot_break_its_line() {
+        assert_eq!(Escaped("a\"b\\c\nd").to_string(), "a\\\"b\\\\c\\nd");
+    }
+}

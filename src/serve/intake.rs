@@ -1,0 +1,174 @@
+//! From a hub's bytes to the engine: no await, no allocation, one `now` for each chunk.
+//!
+//! What a chunk brought is counted here and added to the gateway's counters once, so that a sighting costs no
+//! atomic operation of the shell's.
+
+use nextbest_proto::frame::FrameReader;
+use nextbest_proto::v1::{self, ErrorCode};
+use nextbest_venue::HubIx;
+
+use super::metrics::{Counter, Metrics};
+use super::shared::Shared;
+use crate::engine::{HubIntake, SightingOutcome};
+use crate::model::Timestamp;
+use crate::wire::{HubFrame, SightingBatchReader, read_hub_frame};
+
+/// What a hub session has taken.
+pub(super) struct Intake {
+    boot_epoch: u64,
+    engine: HubIntake,
+    /// Whether a batch was taken that is not yet acknowledged.
+    owes_ack: bool,
+}
+
+/// How a chunk went.
+pub(super) enum Taken {
+    /// All of it was taken.
+    All,
+    /// The hub has said goodbye.
+    Goodbye,
+}
+
+impl Intake {
+    /// Goes on where the hub was, or starts with its new boot.
+    pub(super) fn start(shared: &Shared, hub: HubIx, hello: &v1::HubHello) -> Self {
+        let now = shared.clock.now();
+        let engine = shared
+            .engine
+            .hub_connected(now, hub, hello.boot_epoch, hello.oldest_sequence);
+        Self {
+            boot_epoch: hello.boot_epoch,
+            engine,
+            owes_ack: false,
+        }
+    }
+
+    /// Everything before this number was taken.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.engine.next_sequence()
+    }
+
+    /// The acknowledgement that the last chunk has earned.
+    pub(super) fn acknowledgement(&mut self) -> Option<u64> {
+        std::mem::take(&mut self.owes_ack).then(|| self.next_sequence())
+    }
+
+    /// Takes every frame that the chunk completes.
+    ///
+    /// # Errors
+    /// The error to tell the hub, after which its stream cannot be read on.
+    pub(super) fn take_chunk(
+        &mut self,
+        shared: &Shared,
+        reader: &mut FrameReader,
+        mut chunk: &[u8],
+    ) -> Result<Taken, v1::Error> {
+        let now = shared.clock.now();
+        let mut tally = Tally::default();
+        let taken = loop {
+            match reader.next(&mut chunk) {
+                Ok(Some(frame)) => match self.take_frame(shared, now, frame, &mut tally) {
+                    Ok(Taken::All) => {}
+                    end => break end,
+                },
+                Ok(None) => break Ok(Taken::All),
+                Err(error) => break Err(v1::Error::because(error.code(), error.to_string())),
+            }
+        };
+        tally.add_to(&shared.metrics);
+        taken
+    }
+
+    /// Takes a batch that came as a datagram. One that makes no sense is counted: nobody waits for an answer.
+    pub(super) fn take_datagram(&mut self, shared: &Shared, datagram: &[u8]) {
+        let mut tally = Tally::default();
+        match SightingBatchReader::new(datagram) {
+            Ok(batch) if batch.boot_epoch == self.boot_epoch => {
+                shared.metrics.count(Counter::BatchDatagram);
+                self.take_batch(shared, shared.clock.now(), &batch, &mut tally);
+            }
+            Ok(_) | Err(_) => shared.metrics.count(Counter::BatchRefused),
+        }
+        tally.add_to(&shared.metrics);
+    }
+
+    fn take_frame(
+        &mut self,
+        shared: &Shared,
+        now: Timestamp,
+        frame: &[u8],
+        tally: &mut Tally,
+    ) -> Result<Taken, v1::Error> {
+        match read_hub_frame(frame) {
+            Ok(HubFrame::Batch(batch)) if batch.boot_epoch == self.boot_epoch => {
+                tally.batches += 1;
+                self.owes_ack = true;
+                self.take_batch(shared, now, &batch, tally);
+                Ok(Taken::All)
+            }
+            Ok(HubFrame::Batch(_)) => {
+                shared.metrics.count(Counter::BatchRefused);
+                let sentence = "a batch is expected to have the boot epoch of the hello";
+                Err(v1::Error::because(ErrorCode::InvalidField, sentence))
+            }
+            Ok(HubFrame::Health(_)) => {
+                shared.engine.on_hub_alive(now, &self.engine);
+                Ok(Taken::All)
+            }
+            Ok(HubFrame::Goodbye(_)) => Ok(Taken::Goodbye),
+            Ok(HubFrame::Hello(_)) => Err(v1::Error::new(ErrorCode::UnexpectedMessage)),
+            Err(error) => {
+                shared.metrics.count(Counter::BatchRefused);
+                Err(v1::Error::because(error.code(), error.to_string()))
+            }
+        }
+    }
+
+    fn take_batch(&mut self, shared: &Shared, now: Timestamp, batch: &SightingBatchReader<'_>, tally: &mut Tally) {
+        for (sequence, sighting) in batch.sightings() {
+            let Ok(sighting) = sighting else {
+                tally.bad += 1;
+                self.engine.skip(sequence);
+                continue;
+            };
+            match shared.engine.on_sighting(now, &mut self.engine, sequence, &sighting) {
+                SightingOutcome::Folded => tally.folded += 1,
+                SightingOutcome::Moved(change) => {
+                    tally.moved += 1;
+                    shared.subscribers.wake(change.customer);
+                }
+                SightingOutcome::Duplicate => tally.duplicate += 1,
+                SightingOutcome::Late => tally.late += 1,
+                SightingOutcome::UnknownTag => tally.unknown_tag += 1,
+                SightingOutcome::NotARadioValue => tally.no_radio_value += 1,
+            }
+        }
+        shared.engine.on_hub_alive(now, &self.engine);
+    }
+}
+
+/// What one chunk brought.
+#[derive(Default)]
+struct Tally {
+    batches: u64,
+    folded: u64,
+    moved: u64,
+    duplicate: u64,
+    late: u64,
+    unknown_tag: u64,
+    no_radio_value: u64,
+    bad: u64,
+}
+
+impl Tally {
+    fn add_to(&self, metrics: &Metrics) {
+        metrics.add(Counter::BatchStream, self.batches);
+        metrics.add(Counter::SightingFolded, self.folded);
+        metrics.add(Counter::SightingMoved, self.moved);
+        metrics.add(Counter::SightingDuplicate, self.duplicate);
+        metrics.add(Counter::SightingLate, self.late);
+        metrics.add(Counter::SightingUnknownTag, self.unknown_tag);
+        metrics.add(Counter::SightingNoRadioValue, self.no_radio_value);
+        metrics.add(Counter::SightingBad, self.bad);
+    }
+}

@@ -1,0 +1,338 @@
+//! The shell: the only place with sockets and clocks.
+//!
+//! ```text
+//! apps  --QUIC--> [thread "apps"]  decide, signal, outcome, push ---+
+//! hubs  --QUIC--> [thread "hubs"]  sightings, ticks ----------------+--> one Engine, shared
+//! people --HTTPS-> [thread "http"] health, readiness, metrics ------+
+//! ```
+//!
+//! Each thread has a runtime of its own and a session never leaves its thread. Starting binds every socket first,
+//! so that an address in use is an error and not a surprise; stopping says so to every peer, waits a moment, and
+//! closes. Reading order: [`Gateway`] here, then `listener`, `hub_session`, `app_session`.
+
+mod app_session;
+mod app_worker;
+pub mod certificate;
+pub mod clock;
+mod closing;
+mod exposition;
+mod http;
+mod hub_session;
+mod hub_worker;
+mod intake;
+pub mod key_maker;
+pub mod keys;
+mod latency;
+mod listener;
+pub mod metrics;
+mod push;
+mod request_stream;
+mod requests;
+mod shared;
+mod subscribers;
+mod thread;
+mod ticking;
+pub mod token;
+pub mod transport;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::watch;
+
+use self::app_worker::AppWorker;
+use self::clock::Clock;
+use self::hub_worker::HubWorker;
+use self::keys::{KeyFolder, KeysError};
+use self::listener::Listener;
+use self::metrics::{Gauge, Metrics};
+use self::shared::{Shared, Stage};
+use self::subscribers::Subscribers;
+use self::transport::{Limits, TransportError};
+use crate::config::ServeSettings;
+use crate::engine::Engine;
+use crate::journal::{Journal, Volatile};
+
+/// Where a gateway listens, and how. A port of 0 takes a free one.
+#[derive(Clone, Debug)]
+pub struct GatewaySettings {
+    /// UDP address for apps.
+    pub listen: SocketAddr,
+    /// UDP address for hubs.
+    pub listen_hubs: SocketAddr,
+    /// TCP address of the HTTPS listener; `None`: there is none.
+    pub http: Option<SocketAddr>,
+    /// TCP address of the HTTPS listener for operators; `None`: there is none.
+    pub admin: Option<SocketAddr>,
+    /// What app connections may use.
+    pub apps: Limits,
+    /// What hub connections may use.
+    pub hubs: Limits,
+    /// Never sleep on the apps' thread: costs a core, saves the wake-up of each query.
+    pub busy_poll: bool,
+    /// How long peers may take to leave when the gateway stops. At most [`DRAIN_WAIT_MAX`].
+    pub drain_wait: Duration,
+}
+
+/// Longest wait for peers to leave, so that a stop takes five seconds at most.
+pub const DRAIN_WAIT_MAX: Duration = Duration::from_millis(2_500);
+
+impl Default for GatewaySettings {
+    /// Free ports on this machine only, no HTTP, one second to leave.
+    fn default() -> Self {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            listen: free,
+            listen_hubs: free,
+            http: None,
+            admin: None,
+            apps: Limits::APP,
+            hubs: Limits::HUB,
+            busy_poll: false,
+            drain_wait: Duration::from_secs(1),
+        }
+    }
+}
+
+impl From<&ServeSettings> for GatewaySettings {
+    /// What a pack says, within the limits that are not a pack's to choose.
+    fn from(pack: &ServeSettings) -> Self {
+        let apps = Limits {
+            connections_max: pack.app_connections_max as usize,
+            bidi_streams_max: pack.requests_open_max,
+            idle: Duration::from_secs(u64::from(pack.idle_timeout_s)),
+            ..Limits::APP
+        };
+        Self {
+            listen: pack.listen,
+            listen_hubs: pack.listen_hubs,
+            http: pack.http,
+            admin: pack.admin,
+            apps,
+            hubs: Limits {
+                connections_max: pack.hub_connections_max as usize,
+                ..Limits::HUB
+            },
+            busy_poll: false,
+            drain_wait: Duration::from_secs(u64::from(pack.drain_s)).min(DRAIN_WAIT_MAX),
+        }
+    }
+}
+
+impl GatewaySettings {
+    /// Bytes that the connections of both listeners can take at worst.
+    #[must_use]
+    pub const fn transport_bytes_max(&self) -> usize {
+        self.apps.listener_bytes_max() + self.hubs.listener_bytes_max()
+    }
+}
+
+/// Why a gateway could not be started.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A key or certificate cannot be used.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The key folder cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The keys are for another venue.
+    #[error("the keys are for the venue {keys:?}, the pack is of {pack:?}; make keys with `nextbest keys --pack`")]
+    Venue {
+        /// Of the keys.
+        keys: String,
+        /// Of the pack.
+        pack: String,
+    },
+    /// An address cannot be bound.
+    #[error("cannot listen for {what} on {address}: {reason}")]
+    Bind {
+        /// For whom.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// A thread cannot be started.
+    #[error("cannot start the thread {name}: {reason}")]
+    Thread {
+        /// Its name.
+        name: &'static str,
+        /// What the system said.
+        reason: io::Error,
+    },
+}
+
+/// A gateway that runs. Dropping it without [`Gateway::stop`] drains it as well, but waits for nothing.
+#[derive(Debug)]
+pub struct Gateway {
+    app_addr: SocketAddr,
+    hub_addr: SocketAddr,
+    http_addrs: Vec<SocketAddr>,
+    metrics: Arc<Metrics>,
+    stage: watch::Sender<Stage>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// Starts a gateway around an engine. Signals are kept by [`Volatile`], which survives nothing.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub fn start(
+        settings: &GatewaySettings,
+        engine: Arc<Engine>,
+        keys: &KeyFolder,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        Self::start_with(settings, engine, keys, clock, Arc::new(Volatile::default()))
+    }
+
+    /// Starts a gateway that keeps signals in `journal`.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub fn start_with(
+        settings: &GatewaySettings,
+        engine: Arc<Engine>,
+        keys: &KeyFolder,
+        clock: Clock,
+        journal: Arc<dyn Journal>,
+    ) -> Result<Self, StartError> {
+        check_venue(&engine, keys)?;
+        let (apps, hubs) = (settings.apps, settings.hubs);
+        let (app_config, hub_config) = (transport::app_config(keys, &apps)?, transport::hub_config(keys, &hubs)?);
+        let (app_socket, app_addr) = bind_udp("apps", settings.listen)?;
+        let (hub_socket, hub_addr) = bind_udp("hubs", settings.listen_hubs)?;
+        let http: Vec<_> = settings
+            .http
+            .into_iter()
+            .chain(settings.admin)
+            .map(bind_tcp)
+            .collect::<Result<_, _>>()?;
+        let (stage, stage_receiver) = watch::channel(Stage::Serving);
+        let metrics = Arc::new(Metrics::default());
+        let shared = Arc::new(Shared {
+            engine,
+            clock,
+            metrics: Arc::clone(&metrics),
+            journal,
+            verifier: keys.token_verifier()?,
+            venue_id: keys.venue_id().to_owned(),
+            subscribers: Subscribers::default(),
+            requests_open_max: apps.bidi_streams_max,
+            stage: stage_receiver,
+        });
+        let http_addrs = http.iter().map(|(_, address)| *address).collect();
+        let mut gateway = Self {
+            app_addr,
+            hub_addr,
+            http_addrs,
+            metrics,
+            stage,
+            threads: Vec::new(),
+        };
+        let drain_wait = settings.drain_wait.min(DRAIN_WAIT_MAX);
+
+        let of_hubs = Arc::clone(&shared);
+        gateway.thread("hubs", false, move || {
+            let listener = Listener::new(Arc::clone(&of_hubs), hub_socket, hub_config, hubs, Gauge::Hubs)?;
+            let worker = Rc::new(HubWorker::new(Arc::clone(&of_hubs)));
+            tokio::task::spawn_local(ticking::run(of_hubs));
+            Ok(listener.run(drain_wait, move |connection| {
+                hub_session::run(Rc::clone(&worker), connection)
+            }))
+        })?;
+        let of_apps = Arc::clone(&shared);
+        gateway.thread("apps", settings.busy_poll, move || {
+            let listener = Listener::new(Arc::clone(&of_apps), app_socket, app_config, apps, Gauge::Apps)?;
+            let worker = Rc::new(AppWorker::new(of_apps));
+            Ok(listener.run(drain_wait, move |connection| {
+                app_session::run(Rc::clone(&worker), connection)
+            }))
+        })?;
+        for (socket, _) in http {
+            let (tls, shared) = (transport::http_config(keys)?, Arc::clone(&shared));
+            gateway.thread("http", false, move || http::serve(shared, socket, tls))?;
+        }
+        Ok(gateway)
+    }
+
+    /// Where apps connect.
+    #[must_use]
+    pub const fn app_addr(&self) -> SocketAddr {
+        self.app_addr
+    }
+
+    /// Where hubs connect.
+    #[must_use]
+    pub const fn hub_addr(&self) -> SocketAddr {
+        self.hub_addr
+    }
+
+    /// Where operators look: the HTTP listener, then the admin listener, as far as they were asked for.
+    #[must_use]
+    pub fn http_addrs(&self) -> &[SocketAddr] {
+        &self.http_addrs
+    }
+
+    /// What the gateway counts.
+    #[must_use]
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Tells every peer to go, waits for them as long as the settings say, and closes. Blocks for five seconds at
+    /// most; call it outside of a runtime, or from a thread that may block.
+    pub fn stop(mut self) {
+        let _nobody_listens = self.stage.send(Stage::Draining);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the gateway has panicked");
+            }
+        }
+    }
+
+    fn thread<F: Future<Output = ()>>(
+        &mut self,
+        name: &'static str,
+        busy_poll: bool,
+        main: impl FnOnce() -> io::Result<F> + Send + 'static,
+    ) -> Result<(), StartError> {
+        let thread = thread::start(name, busy_poll, main).map_err(|reason| StartError::Thread { name, reason })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+}
+
+fn check_venue(engine: &Engine, keys: &KeyFolder) -> Result<(), StartError> {
+    let generation = engine.generation();
+    let pack = &generation.venue().id;
+    if pack == keys.venue_id() {
+        return Ok(());
+    }
+    Err(StartError::Venue {
+        keys: keys.venue_id().to_owned(),
+        pack: pack.clone(),
+    })
+}
+
+fn bind_udp(what: &'static str, address: SocketAddr) -> Result<(std::net::UdpSocket, SocketAddr), StartError> {
+    let bound = listener::bind(address).and_then(|socket| socket.local_addr().map(|bound| (socket, bound)));
+    bound.map_err(|reason| StartError::Bind { what, address, reason })
+}
+
+fn bind_tcp(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = TcpListener::bind(address).and_then(|socket| socket.local_addr().map(|bound| (socket, bound)));
+    bound.map_err(|reason| StartError::Bind {
+        what: "operators",
+        address,
+        reason,
+    })
+}

@@ -1,0 +1,458 @@
+//! What an app may ask, and who it may ask for.
+//!
+//! Identity comes from the token alone. A customer's token speaks for that customer; a service's names the
+//! customer in each request. The token's end is checked at every request, because a connection may outlive it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::rc::Rc;
+
+use bytes::BytesMut;
+use foldhash::fast::RandomState;
+use nextbest_proto::PROTOCOL_VERSION;
+use nextbest_proto::frame::encode_frame;
+use nextbest_proto::limits::APP_REQUEST_NOT_SIGNAL_LEN_MAX;
+use nextbest_proto::v1::{self, ErrorCode, app_reply};
+use prost::Message as _;
+use quinn::{Connection, VarInt};
+use tokio::sync::Notify;
+
+use super::app_worker::AppWorker;
+use super::metrics::Counter;
+use super::request_stream::error_reply;
+use super::token::Role;
+use super::transport::SERVICE_STREAMS_MAX;
+use crate::engine::customer::NoRoom;
+use crate::engine::decide::message::LocaleIx;
+use crate::engine::{CustomerSlot, OutcomeError, SignalError, VenueSignalError};
+use crate::journal::{JournalError, Position, Record, RecordKind};
+use crate::model::{Decision, Timestamp};
+use crate::wire::{self, Body, QueryRequest, WireError};
+
+/// Customers whose slot the connection of a service keeps.
+const SUBJECTS_LEN_MAX: usize = 4_096;
+/// Streams that may end in bytes that are no frame before the connection does.
+const BROKEN_STREAMS_MAX: u32 = 10;
+
+/// The state of one app's connection.
+pub(super) struct Session {
+    pub(super) worker: Rc<AppWorker>,
+    pub(super) connection: Connection,
+    /// Told once, when the hello was welcomed.
+    pub(super) welcomed: Notify,
+    speaker: RefCell<Option<Rc<Speaker>>>,
+    broken_streams: Cell<u32>,
+}
+
+/// Who speaks on a connection.
+struct Speaker {
+    id: String,
+    role: Role,
+    /// A customer's own slot.
+    customer: Option<CustomerSlot>,
+    /// The slots of the customers that a service has named.
+    subjects: RefCell<HashMap<Box<str>, CustomerSlot, RandomState>>,
+    locale: LocaleIx,
+    expires: Timestamp,
+    wants_pushes: bool,
+}
+
+/// What to do after a request.
+pub(super) enum Then {
+    /// Its reply is in the buffer.
+    Next,
+    /// Its reply waits for the journal.
+    AwaitDurable(Waiting),
+    /// The connection ends; the request's id and why.
+    Close(u64, v1::Error),
+}
+
+/// An acknowledgement that waits until its record is durable.
+pub(super) struct Waiting {
+    request_id: u64,
+    position: Position,
+    reply: app_reply::Body,
+}
+
+impl Session {
+    pub(super) fn new(worker: Rc<AppWorker>, connection: Connection) -> Self {
+        Self {
+            worker,
+            connection,
+            welcomed: Notify::new(),
+            speaker: RefCell::default(),
+            broken_streams: Cell::new(0),
+        }
+    }
+
+    /// Answers one frame of a stream that came at `came` into `out`.
+    pub(super) fn answer_frame(&self, came: Timestamp, frame: &[u8], out: &mut BytesMut) -> Then {
+        let request = match wire::read_app_request(frame) {
+            Ok(request) => request,
+            Err(refused) => return self.refuse(refused.request_id, wire_error(refused.error), out),
+        };
+        let id = request.request_id;
+        if frame.len() > APP_REQUEST_NOT_SIGNAL_LEN_MAX && !matches!(request.body, Body::Signal(_)) {
+            return self.refuse(id, v1::Error::new(ErrorCode::FrameTooLarge), out);
+        }
+        let answered = match request.body {
+            Body::Hello(hello) => match self.hello(hello) {
+                Ok(welcome) => Ok(reply(id, app_reply::Body::Welcome(welcome), out)),
+                Err(error) => return Then::Close(id, error),
+            },
+            Body::Query(query) => {
+                self.worker.shared.metrics.count(Counter::QueryStream);
+                self.query(
+                    came,
+                    &query,
+                    |decision, out| wire::decision_reply(id, decision, out),
+                    out,
+                )
+            }
+            Body::Signal(signal) => self.signal(came, id, signal),
+            Body::Outcome(outcome) => self.outcome(came, id, outcome),
+        };
+        answered.unwrap_or_else(|error| self.refuse(id, error, out))
+    }
+
+    /// Answers a datagram into `out`.
+    pub(super) fn answer_datagram(&self, datagram: &[u8], out: &mut BytesMut) {
+        let shared = &self.worker.shared;
+        let came = shared.clock.now();
+        let (id, answered) = match wire::read_app_request(datagram) {
+            Ok(wire::Request {
+                request_id: id,
+                body: Body::Query(query),
+            }) => {
+                let write =
+                    |decision: &Decision<'_>, out: &mut BytesMut| wire::decision_reply_datagram(id, decision, out);
+                shared.metrics.count(Counter::QueryDatagram);
+                (id, self.query(came, &query, write, out))
+            }
+            Ok(wire::Request {
+                request_id,
+                body: Body::Hello(_) | Body::Signal(_) | Body::Outcome(_),
+            }) => {
+                let sentence = "only a query may come as a datagram, because only a query may be lost";
+                (
+                    request_id,
+                    Err(v1::Error::because(ErrorCode::UnexpectedMessage, sentence)),
+                )
+            }
+            Err(refused) => (refused.request_id, Err(wire_error(refused.error))),
+        };
+        if let Err(error) = answered {
+            self.count_error(&error);
+            out.clear();
+            let encoded = error_reply(id, error).encode(out);
+            debug_assert!(encoded.is_ok(), "a BytesMut grows");
+        }
+    }
+
+    /// Waits for the journal, then puts the acknowledgement into `out`.
+    pub(super) async fn acknowledge(&self, waiting: Waiting, out: &mut BytesMut) {
+        let journal = &self.worker.shared.journal;
+        let body = match poll_fn(|cx| journal.poll_durable(waiting.position, cx.waker())).await {
+            Ok(()) => waiting.reply,
+            Err(error) => {
+                let error = journal_error(&error);
+                self.count_error(&error);
+                app_reply::Body::Error(error)
+            }
+        };
+        reply(waiting.request_id, body, out);
+    }
+
+    /// Counts what a peer was told.
+    pub(super) fn count_error(&self, error: &v1::Error) {
+        self.worker.shared.metrics.count_error(error.code());
+    }
+
+    /// Counts a stream that ended in bytes that are no frame; true when the connection has had its share.
+    pub(super) fn is_one_too_many(&self) -> bool {
+        self.broken_streams.set(self.broken_streams.get().saturating_add(1));
+        self.broken_streams.get() > BROKEN_STREAMS_MAX
+    }
+
+    /// The customer whose zone changes this session wants to hear of. A service has none.
+    pub(super) fn subscribed_customer(&self) -> Option<CustomerSlot> {
+        let speaker = self.speaker.borrow();
+        speaker.as_ref().filter(|speaker| speaker.wants_pushes)?.customer
+    }
+
+    /// The language of the hello.
+    pub(super) fn locale(&self) -> LocaleIx {
+        self.speaker
+            .borrow()
+            .as_ref()
+            .map(|speaker| speaker.locale)
+            .unwrap_or_default()
+    }
+
+    /// Whether the token has ended.
+    pub(super) fn is_expired(&self) -> bool {
+        let now = self.worker.shared.clock.now();
+        self.speaker
+            .borrow()
+            .as_ref()
+            .is_none_or(|speaker| now >= speaker.expires)
+    }
+
+    fn refuse(&self, request_id: u64, error: v1::Error, out: &mut BytesMut) -> Then {
+        self.count_error(&error);
+        reply(request_id, app_reply::Body::Error(error), out)
+    }
+
+    fn hello(&self, hello: &[u8]) -> Result<v1::AppWelcome, v1::Error> {
+        if self.speaker.borrow().is_some() {
+            return Err(v1::Error::because(
+                ErrorCode::UnexpectedMessage,
+                "a connection says hello once",
+            ));
+        }
+        let hello = wire::read_hello(hello).map_err(wire_error)?;
+        if hello.protocol_version != PROTOCOL_VERSION {
+            return Err(v1::Error::new(ErrorCode::UnsupportedVersion));
+        }
+        let shared = &self.worker.shared;
+        let unix_s = shared.clock.unix_s();
+        let principal = shared
+            .verifier
+            .verify(&hello.token, unix_s)
+            .map_err(|error| v1::Error::because(error.code(), error.to_string()))?;
+        let customer = match principal.role {
+            Role::Customer => Some(shared.engine.customer(&principal.subject).map_err(no_room)?),
+            Role::Service => None,
+        };
+        let generation = shared.engine.generation();
+        let requests_open_max = self.grant_streams(principal.role);
+        let speaker = Speaker {
+            id: principal.subject,
+            role: principal.role,
+            customer,
+            subjects: RefCell::default(),
+            locale: generation.locale_for(&hello.locale),
+            expires: shared.clock.moment_of(principal.expires_unix_s),
+            wants_pushes: hello.subscribe,
+        };
+        self.speaker.replace(Some(Rc::new(speaker)));
+        self.welcomed.notify_one();
+        Ok(v1::AppWelcome {
+            venue_id: shared.venue_id.clone(),
+            generation: generation.number(),
+            token_expires_in_s: u32::try_from(principal.expires_unix_s.saturating_sub(unix_s)).unwrap_or(u32::MAX),
+            requests_open_max,
+        })
+    }
+
+    /// Lets a service principal, who speaks for many, have more requests open; returns how many.
+    fn grant_streams(&self, role: Role) -> u32 {
+        match role {
+            Role::Customer => self.worker.shared.requests_open_max,
+            Role::Service => {
+                let streams_max = self.worker.shared.requests_open_max.max(SERVICE_STREAMS_MAX);
+                self.connection
+                    .set_max_concurrent_bi_streams(VarInt::from_u32(streams_max));
+                streams_max
+            }
+        }
+    }
+
+    fn query(
+        &self,
+        came: Timestamp,
+        request: &QueryRequest<'_>,
+        write: impl FnOnce(&Decision<'_>, &mut BytesMut) -> Result<(), wire::ReplyTooLarge>,
+        out: &mut BytesMut,
+    ) -> Result<Then, v1::Error> {
+        let shared = &self.worker.shared;
+        let now = shared.clock.now();
+        let speaker = self.speaker(now)?;
+        let (_subject, customer) = self.customer(&speaker, request.subject)?;
+        self.worker.check_deadline(came, now, request.deadline_ms)?;
+        self.worker
+            .decide(now, customer, speaker.locale, &request.query, |decision| {
+                write(decision, out)
+            })
+            .map_err(|error| v1::Error::because(ErrorCode::Internal, error.to_string()))?;
+        Ok(Then::Next)
+    }
+
+    fn signal(&self, came: Timestamp, request_id: u64, bytes: &[u8]) -> Result<Then, v1::Error> {
+        let shared = &self.worker.shared;
+        let speaker = self.speaker(came)?;
+        let message = v1::Signal::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
+        let signal = wire::read_signal(&message).map_err(wire_error)?;
+        let is_of_venue = speaker.role == Role::Service && message.subject.is_empty();
+        let (position, applied) = if is_of_venue {
+            let position = self.append(came, RecordKind::Signal, "", bytes)?;
+            (
+                position,
+                shared
+                    .engine
+                    .on_venue_signal(came, &signal)
+                    .map_err(|error| venue_signal_error(&error))?,
+            )
+        } else {
+            let (subject, customer) = self.customer(&speaker, &message.subject)?;
+            let position = self.append(came, RecordKind::Signal, subject, bytes)?;
+            let applied = match speaker.role {
+                Role::Service => shared.engine.on_signal(came, customer, &signal),
+                Role::Customer => shared.engine.on_own_signal(came, customer, &signal),
+            };
+            (position, applied.map_err(|error| signal_error(&error))?)
+        };
+        let duplicate = applied.is_duplicate;
+        shared.metrics.count(if duplicate {
+            Counter::SignalDuplicate
+        } else {
+            Counter::SignalApplied
+        });
+        let ack = v1::SignalAck {
+            message_id: message.message_id,
+            duplicate,
+        };
+        Ok(Then::AwaitDurable(Waiting {
+            request_id,
+            position,
+            reply: app_reply::Body::SignalAck(ack),
+        }))
+    }
+
+    fn outcome(&self, came: Timestamp, request_id: u64, bytes: &[u8]) -> Result<Then, v1::Error> {
+        let shared = &self.worker.shared;
+        let speaker = self.speaker(came)?;
+        let message = v1::Outcome::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
+        let outcome = wire::read_outcome(&message).map_err(wire_error)?;
+        let (subject, customer) = self.customer(&speaker, &message.subject)?;
+        let position = self.append(came, RecordKind::Outcome, subject, bytes)?;
+        shared
+            .engine
+            .on_outcome(customer, &outcome)
+            .map_err(|error| outcome_error(&error))?;
+        shared.metrics.count(Counter::OutcomeTaken);
+        let ack = v1::OutcomeAck {
+            decision_id: message.decision_id,
+        };
+        Ok(Then::AwaitDurable(Waiting {
+            request_id,
+            position,
+            reply: app_reply::Body::OutcomeAck(ack),
+        }))
+    }
+
+    /// Who speaks, if they were welcomed and their token has not ended.
+    fn speaker(&self, now: Timestamp) -> Result<Rc<Speaker>, v1::Error> {
+        let speaker = self
+            .speaker
+            .borrow()
+            .clone()
+            .ok_or_else(|| v1::Error::new(ErrorCode::HelloExpected))?;
+        if now >= speaker.expires {
+            return Err(v1::Error::new(ErrorCode::TokenExpired));
+        }
+        Ok(speaker)
+    }
+
+    /// The customer whom a request is about, by id and slot.
+    fn customer<'a>(&self, speaker: &'a Speaker, subject: &'a str) -> Result<(&'a str, CustomerSlot), v1::Error> {
+        if let Some(own) = speaker.customer {
+            let is_own = subject.is_empty() || subject == speaker.id;
+            let sentence = "a customer's token speaks for that customer only";
+            let not_allowed = || v1::Error::because(ErrorCode::NotAllowed, sentence);
+            return is_own.then_some((speaker.id.as_str(), own)).ok_or_else(not_allowed);
+        }
+        debug_assert_eq!(speaker.role, Role::Service);
+        if subject.is_empty() {
+            let sentence = "a service is expected to name the customer in `subject`";
+            return Err(v1::Error::because(ErrorCode::InvalidField, sentence));
+        }
+        if let Some(slot) = speaker.subjects.borrow().get(subject) {
+            return Ok((subject, *slot));
+        }
+        let slot = self.worker.shared.engine.customer(subject).map_err(no_room)?;
+        let mut subjects = speaker.subjects.borrow_mut();
+        if subjects.len() >= SUBJECTS_LEN_MAX {
+            subjects.clear();
+        }
+        subjects.insert(subject.into(), slot);
+        Ok((subject, slot))
+    }
+
+    fn append(&self, at: Timestamp, kind: RecordKind, subject: &str, payload: &[u8]) -> Result<Position, v1::Error> {
+        let record = Record {
+            at,
+            kind,
+            subject,
+            payload,
+        };
+        self.worker
+            .shared
+            .journal
+            .append(&record)
+            .map_err(|error| journal_error(&error))
+    }
+}
+
+fn reply(request_id: u64, body: app_reply::Body, out: &mut BytesMut) -> Then {
+    encode_frame(
+        &v1::AppReply {
+            request_id,
+            body: Some(body),
+        },
+        out,
+    );
+    Then::Next
+}
+
+fn wire_error(error: WireError) -> v1::Error {
+    v1::Error::because(error.code(), error.to_string())
+}
+
+fn no_room(error: NoRoom) -> v1::Error {
+    match error {
+        NoRoom::Full(_) => v1::Error::new(ErrorCode::TableFull),
+        NoRoom::IdLength(_) => v1::Error::because(ErrorCode::InvalidField, error.to_string()),
+    }
+}
+
+fn journal_error(error: &JournalError) -> v1::Error {
+    match error {
+        JournalError::Full => v1::Error::new(ErrorCode::Overloaded).after(1_000),
+        JournalError::TooLong(_) => v1::Error::because(ErrorCode::InvalidField, error.to_string()),
+        JournalError::Poisoned | JournalError::Read(_) => v1::Error::because(
+            ErrorCode::NotReady,
+            "the gateway's journal has failed; signals are not taken",
+        ),
+    }
+}
+
+fn signal_error(error: &SignalError) -> v1::Error {
+    let code = match error {
+        SignalError::NoMessageId => ErrorCode::InvalidField,
+        SignalError::Conflict => ErrorCode::MessageIdConflict,
+        SignalError::NoCustomer => ErrorCode::UnknownSubject,
+    };
+    v1::Error::because(code, error.to_string())
+}
+
+fn venue_signal_error(error: &VenueSignalError) -> v1::Error {
+    // What the sender wrote stays out of the sentence: an error is also logged.
+    let sentence = match error {
+        VenueSignalError::Signal(error) => return signal_error(error),
+        VenueSignalError::UnknownEvent(_) => "a signal without a subject is expected to be an event of the venue",
+        VenueSignalError::UnknownPlace(_) => "the property `place` is expected to be the id of a place of the venue",
+        VenueSignalError::UnknownProduct(_) => "the property `product` is expected to be one of the pack's wants",
+        VenueSignalError::UnknownPhase(_) => "the property `phase` is expected to be one of the pack's phases",
+    };
+    v1::Error::because(ErrorCode::InvalidField, sentence)
+}
+
+fn outcome_error(error: &OutcomeError) -> v1::Error {
+    let code = match error {
+        OutcomeError::UnknownDecision => ErrorCode::UnknownDecision,
+        OutcomeError::UnknownAction => ErrorCode::InvalidField,
+    };
+    v1::Error::because(code, error.to_string())
+}

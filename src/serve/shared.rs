@@ -1,0 +1,36 @@
+//! What all sessions of a gateway share.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::clock::Clock;
+use super::metrics::Metrics;
+use super::subscribers::Subscribers;
+use super::token::TokenVerifier;
+use crate::engine::Engine;
+use crate::journal::Journal;
+
+/// One gateway, as its sessions see it.
+pub(super) struct Shared {
+    pub(super) engine: Arc<Engine>,
+    pub(super) clock: Clock,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) verifier: TokenVerifier,
+    /// The venue that the keys are for; certificates and tokens of another are refused.
+    pub(super) venue_id: String,
+    pub(super) subscribers: Subscribers,
+    /// Requests that one app connection may have open.
+    pub(super) requests_open_max: u32,
+    pub(super) stage: watch::Receiver<Stage>,
+}
+
+/// How far the gateway is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Everything is taken.
+    Serving,
+    /// Peers are told to go; no connection is taken, requests still are.
+    Draining,
+}

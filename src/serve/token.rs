@@ -1,0 +1,307 @@
+//! App tokens: who an app speaks for, signed by the venue.
+//!
+//! A token is a JSON Web Token (RFC 7519) in compact form, signed with Ed25519 (RFC 8037). The algorithm is the
+//! server's choice, never the token's: the signature is checked first, over the bytes as they came, and only a
+//! token that this venue has signed is parsed at all. So there is nothing to confuse: no algorithm to negotiate,
+//! no key to fetch, no unauthenticated JSON. A general JWT library would bring every other algorithm with it.
+//!
+//! ```text
+//! base64url(header) . base64url(claims) . base64url(signature, 64 bytes)
+//! header  {"alg":"EdDSA","typ":"JWT"}           nothing else is allowed in it
+//! claims  {"iss":"nextbest","aud":VENUE,"sub":CUSTOMER,"role":"customer"|"service","iat":S,"exp":S}
+//! ```
+//!
+//! A customer's token lives 24 hours at most. A service's lives 30 days at most: it sits in a backend's secret
+//! store and is rotated by people, a phone's is fetched anew by a program. Deliberately absent: revocation lists
+//! (tokens are short-lived) and refresh (the app's own backend signs the next one).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use nextbest_proto::limits::{SUBJECT_LEN_MAX, TOKEN_LEN_MAX};
+use nextbest_proto::v1::ErrorCode;
+use ring::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Longest life of a customer's token, in seconds.
+pub const CUSTOMER_LIFE_S_MAX: u64 = 24 * 3_600;
+/// Longest life of a service's token, in seconds.
+pub const SERVICE_LIFE_S_MAX: u64 = 30 * 24 * 3_600;
+/// How far the issuer's clock may be ahead of ours, in seconds.
+const CLOCK_SKEW_S_MAX: u64 = 60;
+/// Who issues tokens.
+const ISSUER: &str = "nextbest";
+/// The one algorithm.
+const ALGORITHM: &str = "EdDSA";
+
+/// For whom a token speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// One customer, always its own.
+    Customer,
+    /// A backend, a kiosk, the desk, a load tester: may name the customer in each request.
+    Service,
+}
+
+impl Role {
+    /// Longest life of a token with this role, in seconds.
+    #[must_use]
+    pub const fn life_s_max(self) -> u64 {
+        match self {
+            Self::Customer => CUSTOMER_LIFE_S_MAX,
+            Self::Service => SERVICE_LIFE_S_MAX,
+        }
+    }
+}
+
+/// Who has connected, as its token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// The customer or the service.
+    pub subject: String,
+    /// What it may do.
+    pub role: Role,
+    /// When the token ends, in seconds since 1970-01-01 UTC.
+    pub expires_unix_s: u64,
+}
+
+/// Why a token was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TokenError {
+    /// There was none.
+    #[error("a token is expected in the hello")]
+    Missing,
+    /// It is longer than any token of ours.
+    #[error("a token has at most {TOKEN_LEN_MAX} bytes")]
+    TooLong,
+    /// It is not three base64url parts without padding.
+    #[error("a token is three base64url parts without padding, joined by dots")]
+    Malformed,
+    /// This venue has not signed it.
+    #[error("the token is not signed with this venue's key")]
+    Signature,
+    /// Its header says something else than EdDSA, or more than algorithm and type.
+    #[error("the token's header is expected to be alg EdDSA and typ JWT only")]
+    Header,
+    /// A claim is missing, doubled, of the wrong type or out of range.
+    #[error("the token's claims are expected to be iss, aud, sub, role, iat and exp, each once")]
+    Claims,
+    /// Somebody else has issued it.
+    #[error("the token's issuer is expected to be \"nextbest\"")]
+    Issuer,
+    /// It is for another venue.
+    #[error("the token is for another venue")]
+    Venue,
+    /// It is issued in the future, or lives longer than its role allows.
+    #[error("the token is issued in the future or lives longer than its role allows")]
+    Life,
+    /// It has ended.
+    #[error("the token has expired")]
+    Expired,
+}
+
+impl TokenError {
+    /// The code of the contract.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::Missing => ErrorCode::TokenMissing,
+            Self::Expired => ErrorCode::TokenExpired,
+            Self::Venue => ErrorCode::WrongVenue,
+            Self::TooLong
+            | Self::Malformed
+            | Self::Signature
+            | Self::Header
+            | Self::Claims
+            | Self::Issuer
+            | Self::Life => ErrorCode::TokenInvalid,
+        }
+    }
+}
+
+/// Checks tokens with the venue's public key.
+#[derive(Clone, Debug)]
+pub struct TokenVerifier {
+    key: UnparsedPublicKey<[u8; PUBLIC_KEY_LEN]>,
+    venue_id: String,
+}
+
+/// Bytes of an Ed25519 public key.
+pub const PUBLIC_KEY_LEN: usize = 32;
+/// Bytes of an Ed25519 signature.
+const SIGNATURE_LEN: usize = 64;
+
+impl TokenVerifier {
+    /// A verifier for the tokens of one venue.
+    #[must_use]
+    pub fn new(public_key: [u8; PUBLIC_KEY_LEN], venue_id: &str) -> Self {
+        Self {
+            key: UnparsedPublicKey::new(&ED25519, public_key),
+            venue_id: venue_id.to_owned(),
+        }
+    }
+
+    /// Who the token speaks for, at the wall-clock second `unix_s`.
+    ///
+    /// # Errors
+    /// [`TokenError`]; the first thing that is wrong.
+    pub fn verify(&self, token: &str, unix_s: u64) -> Result<Principal, TokenError> {
+        let (header, claims) = self.signed_parts(token)?;
+        check_header(&header)?;
+        let claims: Claims = serde_json::from_slice(&claims).map_err(|_| TokenError::Claims)?;
+        self.check_claims(claims, unix_s)
+    }
+
+    /// Header and claims of a token that this venue has signed.
+    fn signed_parts(&self, token: &str) -> Result<(Vec<u8>, Vec<u8>), TokenError> {
+        match token.len() {
+            0 => return Err(TokenError::Missing),
+            1..=TOKEN_LEN_MAX => {}
+            _ => return Err(TokenError::TooLong),
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
+        let signature = decode(signature)?;
+        if signature.len() != SIGNATURE_LEN {
+            return Err(TokenError::Signature);
+        }
+        self.key
+            .verify(signed.as_bytes(), &signature)
+            .map_err(|_| TokenError::Signature)?;
+        Ok((decode(header)?, decode(claims)?))
+    }
+
+    fn check_claims(&self, claims: Claims, unix_s: u64) -> Result<Principal, TokenError> {
+        if claims.iss != ISSUER {
+            return Err(TokenError::Issuer);
+        }
+        if claims.aud != self.venue_id {
+            return Err(TokenError::Venue);
+        }
+        if claims.sub.is_empty() || claims.sub.len() > SUBJECT_LEN_MAX || claims.exp < claims.iat {
+            return Err(TokenError::Claims);
+        }
+        let skewed = claims.iat > unix_s.saturating_add(CLOCK_SKEW_S_MAX);
+        if skewed || claims.exp - claims.iat > claims.role.life_s_max() {
+            return Err(TokenError::Life);
+        }
+        if claims.exp <= unix_s {
+            return Err(TokenError::Expired);
+        }
+        Ok(Principal {
+            subject: claims.sub,
+            role: claims.role,
+            expires_unix_s: claims.exp,
+        })
+    }
+}
+
+/// Signs tokens with the venue's key. Shows nothing of the key when printed.
+pub struct TokenSigner {
+    key: Ed25519KeyPair,
+    venue_id: String,
+}
+
+/// Why a token could not be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SignError {
+    /// The key is not one.
+    #[error("the token-signing key is expected to be an Ed25519 key in PKCS #8")]
+    Key,
+    /// Nobody to speak for.
+    #[error("a customer's id has 1 to {SUBJECT_LEN_MAX} bytes")]
+    Subject,
+    /// The claims do not fit.
+    #[error("the token would be longer than {TOKEN_LEN_MAX} bytes; the venue's id is too long")]
+    TooLong,
+}
+
+impl TokenSigner {
+    /// A signer for one venue, from a key in PKCS #8.
+    ///
+    /// # Errors
+    /// [`SignError::Key`] when the bytes are not an Ed25519 key.
+    pub fn new(pkcs8: &[u8], venue_id: &str) -> Result<Self, SignError> {
+        let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(|_| SignError::Key)?;
+        Ok(Self {
+            key,
+            venue_id: venue_id.to_owned(),
+        })
+    }
+
+    /// A token that starts at the wall-clock second `unix_s` and lives `life_s`, shortened to what the role allows.
+    ///
+    /// # Errors
+    /// [`SignError::Subject`] or [`SignError::TooLong`].
+    pub fn sign(&self, subject: &str, role: Role, unix_s: u64, life_s: u64) -> Result<String, SignError> {
+        if subject.is_empty() || subject.len() > SUBJECT_LEN_MAX {
+            return Err(SignError::Subject);
+        }
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: self.venue_id.clone(),
+            sub: subject.to_owned(),
+            role,
+            iat: unix_s,
+            exp: unix_s.saturating_add(life_s.min(role.life_s_max())),
+        };
+        let claims = serde_json::to_string(&claims).map_err(|_| SignError::Subject)?;
+        let token = self.sign_raw(r#"{"alg":"EdDSA","typ":"JWT"}"#, &claims);
+        if token.len() > TOKEN_LEN_MAX {
+            Err(SignError::TooLong)
+        } else {
+            Ok(token)
+        }
+    }
+
+    /// Signs any header and claims, as a careless issuer would. For tests of the verifier.
+    #[must_use]
+    pub fn sign_raw(&self, header: &str, claims: &str) -> String {
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let signature = URL_SAFE_NO_PAD.encode(self.key.sign(signed.as_bytes()));
+        format!("{signed}.{signature}")
+    }
+}
+
+impl std::fmt::Debug for TokenSigner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenSigner")
+            .field("venue_id", &self.venue_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The header of RFC 7515. Every other field is refused, `jku`, `x5u`, `jwk`, `kid` and `crit` among them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    alg: String,
+    typ: Option<String>,
+}
+
+/// The claims. Serde refuses a doubled one.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    role: Role,
+    iat: u64,
+    exp: u64,
+}
+
+fn check_header(header: &[u8]) -> Result<(), TokenError> {
+    let header: Header = serde_json::from_slice(header).map_err(|_| TokenError::Header)?;
+    let typ_fits = header.typ.is_none_or(|typ| typ == "JWT");
+    if header.alg == ALGORITHM && typ_fits {
+        Ok(())
+    } else {
+        Err(TokenError::Header)
+    }
+}
+
+fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)
+}
