@@ -1,0 +1,114 @@
+//! The command line: one file for each command, one clear sentence for bad input.
+//!
+//! Exit codes: 0 done; 1 the input is wrong or the work failed, and the sentence on standard error says how;
+//! 2 the command line itself is wrong (clap says how); 3 a gateway did not answer or said no.
+//!
+//! Deliberately absent: settings from the environment, so that a command line says everything about a run.
+
+mod answer;
+mod ask;
+mod check;
+mod demo;
+mod duration;
+mod keys;
+mod load;
+mod pack;
+mod replay;
+mod serve;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tells every customer in a venue the next best thing to do, in microseconds.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, max_term_width = 110)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Arguments),
+    Serve(serve::Arguments),
+    Ask(ask::Arguments),
+    Check(check::Arguments),
+    Keys(keys::Arguments),
+    Replay(replay::Arguments),
+    Load(load::Arguments),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Failure`], with the sentence to print and the code to leave with.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Ask(arguments) => ask::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Load(arguments) => load::run(&arguments),
+    }
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub struct Failure {
+    sentence: String,
+    code: u8,
+}
+
+/// The input is wrong, or the work failed.
+const WRONG: u8 = 1;
+/// A gateway did not answer or said no.
+const NO_ANSWER: u8 = 3;
+
+impl Failure {
+    /// The input is wrong, or the work failed.
+    fn wrong(why: impl fmt::Display) -> Self {
+        Self {
+            sentence: why.to_string(),
+            code: WRONG,
+        }
+    }
+
+    /// A gateway did not answer or said no.
+    fn no_answer(why: impl fmt::Display) -> Self {
+        Self {
+            sentence: why.to_string(),
+            code: NO_ANSWER,
+        }
+    }
+
+    /// Says it on standard error, and gives the exit code.
+    #[must_use]
+    pub fn report(&self) -> ExitCode {
+        eprintln!("nextbest: {}", self.sentence);
+        ExitCode::from(self.code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_help_with_an_example() {
+        for command in Arguments::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("nextbest "), "`{}` shows no example", command.get_name());
+        }
+    }
+}

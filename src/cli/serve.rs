@@ -1,0 +1,142 @@
+//! `nextbest serve`: the gateway itself.
+//!
+//! Reads the pack, binds every socket, says where it listens, waits for a signal to stop, tells its peers to go,
+//! and leaves within five seconds.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use super::{Failure, check, pack};
+use crate::config::Pack;
+use crate::serve::clock::{Clock, SPEED_MAX};
+use crate::serve::keys::KeyFolder;
+use crate::serve::{Gateway, GatewaySettings};
+
+/// Serve a venue: hubs and apps over QUIC, operators over HTTPS.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  nextbest keys --out keys --pack packs/stadium\n  \
+                        nextbest serve --pack packs/stadium --keys keys --http 127.0.0.1:8443\n\n\
+                        A port of 0 takes a free one, which is printed. SIGTERM or Ctrl-C stops it: peers are told \
+                        to come back, and it ends within five seconds.")]
+pub(super) struct Arguments {
+    /// The pack's folder.
+    #[arg(long, value_name = "DIR")]
+    pack: PathBuf,
+    /// UDP address for apps; the pack's settings say it otherwise.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// UDP address for hubs; the pack's settings say it otherwise.
+    #[arg(long, value_name = "ADDR")]
+    listen_hubs: Option<SocketAddr>,
+    /// TCP address for health, readiness and metrics over HTTPS.
+    #[arg(long, value_name = "ADDR")]
+    http: Option<SocketAddr>,
+    /// TCP address for operators over HTTPS; it has the same routes.
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<SocketAddr>,
+    /// The folder for what must survive. It is made if need be; signals are kept in memory only.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The key folder, as `nextbest keys` makes it.
+    #[arg(long, value_name = "DIR", default_value = "keys")]
+    keys: PathBuf,
+    /// Run the clock this many times as fast, to replay a recording.
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = speed)]
+    test_clock_speed: f64,
+    /// Never let the apps' thread sleep: costs a core, saves each query the wake-up.
+    #[arg(long)]
+    busy_poll: bool,
+    /// What to log: error, warn, info, debug, trace, or a filter such as "warn,nextbest=info".
+    #[arg(long, value_name = "FILTER", default_value = "warn,nextbest=info")]
+    log: String,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    start_log(&arguments.log)?;
+    let pack = pack::load(&arguments.pack)?;
+    let engine = pack::engine(&pack)?;
+    let keys = KeyFolder::open(&arguments.keys).map_err(Failure::wrong)?;
+    if let Some(data) = &arguments.data {
+        fs::create_dir_all(data).map_err(|error| Failure::wrong(format!("cannot make {}: {error}", data.display())))?;
+    }
+    let clock = Clock::start_scaled(arguments.test_clock_speed);
+    let gateway = Gateway::start(&settings(arguments, &pack), engine, &keys, clock).map_err(Failure::wrong)?;
+    say_where(&gateway, &pack, clock);
+    wait_to_stop().map_err(|error| Failure::wrong(format!("cannot wait for a signal: {error}")))?;
+    println!("stopping: peers are told to come back");
+    gateway.stop();
+    Ok(())
+}
+
+/// What the pack says, and what the command line says otherwise.
+fn settings(arguments: &Arguments, pack: &Pack) -> GatewaySettings {
+    let pack = GatewaySettings::from(&pack.serve);
+    GatewaySettings {
+        listen: arguments.listen.unwrap_or(pack.listen),
+        listen_hubs: arguments.listen_hubs.unwrap_or(pack.listen_hubs),
+        http: arguments.http.or(pack.http),
+        admin: arguments.admin.or(pack.admin),
+        busy_poll: arguments.busy_poll,
+        ..pack
+    }
+}
+
+fn say_where(gateway: &Gateway, pack: &Pack, clock: Clock) {
+    println!("{} ({}), generation {}", pack.name, pack.id, pack.spec.number);
+    println!("{}", check::memory(pack));
+    println!("listening for apps on {} (QUIC, nextbest/1)", gateway.app_addr());
+    println!(
+        "listening for hubs on {} (QUIC, nextbest/1, client certificates)",
+        gateway.hub_addr()
+    );
+    for address in gateway.http_addrs() {
+        println!("listening for operators on https://{address} (/healthz, /readyz, /metrics)");
+    }
+    if clock.speed() != 1.0 {
+        println!("the test clock runs {} times as fast as real time", clock.speed());
+    }
+}
+
+fn start_log(filter: &str) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| Failure::wrong(format!("--log is expected to be a filter such as \"warn\": {error}")))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false);
+    // A second command in the same process keeps the first one's log.
+    let _is_first = log.try_init();
+    Ok(())
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let expected = || format!("expected a number between 0.001 and {SPEED_MAX}");
+    let speed: f64 = text.parse().map_err(|_| expected())?;
+    if (0.001..=SPEED_MAX).contains(&speed) {
+        Ok(speed)
+    } else {
+        Err(expected())
+    }
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+fn wait_to_stop() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        #[cfg(unix)]
+        {
+            let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            tokio::select! {
+                pressed = tokio::signal::ctrl_c() => pressed,
+                _signal = term.recv() => Ok(()),
+            }
+        }
+        #[cfg(not(unix))]
+        tokio::signal::ctrl_c().await
+    })
+}
