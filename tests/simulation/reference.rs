@@ -1,0 +1,383 @@
+//! An obviously right engine: plain maps, a walk over everything, no bitmaps, no atomics, no sharing.
+//!
+//! It reads the same pack and is told what happened. Where a person is and how long a queue is it takes from the
+//! engine's own reports, since they are tested by themselves; everything that follows from them it works out anew.
+
+use std::collections::HashMap;
+
+use nextbest::engine::condition::{Attributes, Category, Condition, Quantity, Truth};
+use nextbest::engine::decide::message::{Arguments, LocaleIx, MessageBuffer};
+use nextbest::engine::spec::{ActionSpec, Spec, TraitKind, TraitUpdate, Trigger};
+use nextbest::engine::{Engine, Generation};
+use nextbest::model::{Consent, Factors, Property, Purpose, Query, Timestamp, Value};
+use nextbest_venue::{LevelIx, PlaceIx, ZoneIx};
+
+/// What the plain engine knows about one person.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) stage: u8,
+    consents: u8,
+    tier: u16,
+    flags: HashMap<u8, bool>,
+    numbers: HashMap<u8, f32>,
+    texts: HashMap<u8, u16>,
+    place: Option<(LevelIx, Option<ZoneIx>)>,
+    entered_s: u32,
+    given: Vec<(String, u32)>,
+}
+
+/// What is true of the venue.
+#[derive(Clone, Debug)]
+pub(crate) struct House {
+    pub(crate) phase: u16,
+    pub(crate) minute_of_day: f32,
+    pub(crate) closed: Vec<PlaceIx>,
+    pub(crate) sold_out: Vec<(PlaceIx, u16)>,
+}
+
+/// What the plain engine would answer first.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Best {
+    pub(crate) action: String,
+    pub(crate) place: Option<String>,
+    pub(crate) walk_s: Option<u32>,
+    pub(crate) wait_s: Option<u32>,
+    pub(crate) priority: u32,
+}
+
+/// A place with its walk and wait.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    place: PlaceIx,
+    walk_s: Option<u32>,
+    wait_s: Option<u32>,
+}
+
+impl Way {
+    fn total_s(&self) -> u32 {
+        self.walk_s.unwrap_or(0) + self.wait_s.unwrap_or(0)
+    }
+}
+
+impl Person {
+    pub(crate) fn new(spec: &Spec) -> Self {
+        Self {
+            stage: 0,
+            consents: spec.settings.consent_default,
+            tier: 0,
+            flags: HashMap::new(),
+            numbers: HashMap::new(),
+            texts: HashMap::new(),
+            place: None,
+            entered_s: 0,
+            given: Vec::new(),
+        }
+    }
+
+    /// An `identify`.
+    pub(crate) fn identify(&mut self, spec: &Spec, properties: &[Property<'_>], consents: &[Consent]) {
+        for consent in consents {
+            let bit = consent.purpose.bit();
+            self.consents = if consent.allowed {
+                self.consents | bit
+            } else {
+                self.consents & !bit
+            };
+        }
+        for known in spec.traits.iter().filter(|known| known.update == TraitUpdate::Set) {
+            if let Some(value) = value_of(properties, &known.name) {
+                self.set(spec, &known.kind, value);
+            }
+        }
+    }
+
+    /// A `track`.
+    pub(crate) fn track(&mut self, spec: &Spec, event: &str, properties: &[Property<'_>]) {
+        let Some(event) = spec.vocabulary.events.iter().position(|known| known == event) else {
+            return;
+        };
+        for known in &spec.traits {
+            match &known.update {
+                TraitUpdate::CountEvent(of) if usize::from(*of) == event => match known.kind {
+                    TraitKind::Number(slot) => *self.numbers.entry(slot).or_default() += 1.0,
+                    TraitKind::Flag(slot) => {
+                        self.flags.insert(slot, true);
+                    }
+                    TraitKind::Text(..) | TraitKind::Tier => {}
+                },
+                TraitUpdate::AddProperty(of, name) if usize::from(*of) == event => {
+                    if let (TraitKind::Number(slot), Some(Value::Number(number))) =
+                        (&known.kind, value_of(properties, name))
+                    {
+                        let sum = self.numbers.entry(*slot).or_default();
+                        *sum = (f64::from(*sum) + number) as f32;
+                    }
+                }
+                TraitUpdate::SetFromEvent(of, name) if usize::from(*of) == event => {
+                    if let Some(value) = value_of(properties, name) {
+                        self.set(spec, &known.kind, value);
+                    }
+                }
+                TraitUpdate::Set
+                | TraitUpdate::CountEvent(_)
+                | TraitUpdate::AddProperty(..)
+                | TraitUpdate::SetFromEvent(..) => {}
+            }
+        }
+        self.advance(spec, |on| matches!(on, Trigger::Event(of) if usize::from(*of) == event));
+    }
+
+    /// Where the engine says that the person is.
+    pub(crate) fn seen(&mut self, spec: &Spec, now: Timestamp, place: Option<(LevelIx, Option<ZoneIx>)>) {
+        let zone = place.and_then(|(_, zone)| zone);
+        let before = self.place.and_then(|(_, zone)| zone);
+        self.place = place;
+        if zone == before {
+            return;
+        }
+        self.entered_s = now.as_secs();
+        let Some(zone) = zone else { return };
+        let category = &spec.venue.zones[zone.index()].category;
+        let category = spec
+            .vocabulary
+            .zone_categories
+            .iter()
+            .position(|known| known == category);
+        self.advance(spec, |on| match on {
+            Trigger::ZoneCategory(of) => Some(usize::from(*of)) == category,
+            Trigger::Zone(of) => *of == zone,
+            Trigger::Event(_) => false,
+        });
+    }
+
+    fn advance(&mut self, spec: &Spec, is_set_off: impl Fn(&Trigger) -> bool) {
+        let attributes = self.attributes(spec);
+        let fires = spec.journey.transitions.iter().find(|transition| {
+            transition.to != self.stage
+                && transition.from.is_none_or(|from| from == self.stage)
+                && is_set_off(&transition.on)
+                && transition.when.holds(&attributes)
+        });
+        if let Some(transition) = fires {
+            self.stage = transition.to;
+        }
+    }
+
+    fn set(&mut self, spec: &Spec, kind: &TraitKind, value: Value<'_>) {
+        let index_of =
+            |values: &[String], text: &str| values.iter().position(|value| value == text).map_or(0, |ix| ix + 1);
+        match (kind, value) {
+            (TraitKind::Flag(slot), Value::Flag(flag)) => {
+                self.flags.insert(*slot, flag);
+            }
+            (TraitKind::Number(slot), Value::Number(number)) => {
+                self.numbers.insert(*slot, number as f32);
+            }
+            (TraitKind::Text(slot, values), Value::Text(text)) => {
+                self.texts.insert(*slot, index_of(values, text) as u16);
+            }
+            (TraitKind::Tier, Value::Text(text)) => self.tier = index_of(&spec.vocabulary.tiers, text) as u16,
+            (TraitKind::Flag(_) | TraitKind::Number(_) | TraitKind::Text(..) | TraitKind::Tier, _) => {}
+        }
+    }
+
+    /// What conditions read of the person alone.
+    fn attributes(&self, spec: &Spec) -> Attributes {
+        let mut attributes = Attributes::default();
+        attributes.set_category(Category::Stage, u16::from(self.stage) + 1);
+        attributes.set_category(Category::Tier, self.tier);
+        for known in &spec.traits {
+            match known.kind {
+                TraitKind::Flag(slot) => {
+                    attributes.set_truth(Truth::Flag(slot), self.flags.get(&slot).copied().unwrap_or(false));
+                }
+                TraitKind::Number(slot) => {
+                    attributes.set_quantity(Quantity::Number(slot), self.numbers.get(&slot).copied().unwrap_or(0.0));
+                }
+                TraitKind::Text(slot, _) => {
+                    attributes.set_category(Category::Text(slot), self.texts.get(&slot).copied().unwrap_or(0));
+                }
+                TraitKind::Tier => {}
+            }
+        }
+        attributes.set_quantity(Quantity::Mood, 0.0);
+        for purpose in Purpose::ALL {
+            attributes.set_truth(Truth::Consent(purpose), self.consents & purpose.bit() != 0);
+        }
+        for (segment, of) in (0_u8..).zip(&spec.segments) {
+            let is_member = of.when.holds(&attributes);
+            attributes.set_truth(Truth::Segment(segment), is_member);
+        }
+        attributes
+    }
+
+    /// What is best for the person, looked for the long way; writes down what was given.
+    pub(crate) fn best(&mut self, engine: &Engine, house: &House, now: Timestamp, query: &Query<'_>) -> Option<Best> {
+        let generation = engine.generation();
+        let spec = generation.spec();
+        let locale = generation.locale_for("en");
+        let mut attributes = self.attributes(spec);
+        let index_of = |names: &[String], name: &str| match name {
+            "" => 0,
+            name => names
+                .iter()
+                .position(|known| known == name)
+                .map_or(names.len() + 1, |ix| ix + 1),
+        };
+        let zone = self.place.and_then(|(_, zone)| zone);
+        let zone_category = zone.map_or("", |zone| spec.venue.zones[zone.index()].category.as_str());
+        for (category, value) in [
+            (Category::Want, index_of(&spec.vocabulary.wants, query.want)),
+            (Category::Channel, index_of(&spec.vocabulary.channels, "mobile")),
+            (Category::Zone, zone.map_or(0, |zone| zone.index() + 1)),
+            (
+                Category::ZoneCategory,
+                index_of(&spec.vocabulary.zone_categories, zone_category),
+            ),
+            (Category::Level, self.place.map_or(0, |(level, _)| level.index() + 1)),
+            (Category::Phase, usize::from(house.phase)),
+        ] {
+            attributes.set_category(category, value as u16);
+        }
+        attributes.set_truth(Truth::PositionKnown, self.place.is_some());
+        attributes.set_quantity(Quantity::MinuteOfDay, house.minute_of_day);
+        if zone.is_some() {
+            attributes.set_quantity(Quantity::DwellS, (now.as_secs() - self.entered_s) as f32);
+        }
+        let mut best: Option<Best> = None;
+        for action in &spec.actions {
+            let candidate = self.candidate(engine, house, now, action, &attributes, locale);
+            let is_better = |best: &Best, new: &Best| f32::from_bits(new.priority) > f32::from_bits(best.priority);
+            if let Some(candidate) = candidate
+                && best.as_ref().is_none_or(|best| is_better(best, &candidate))
+            {
+                best = Some(candidate);
+            }
+        }
+        if let Some(best) = &best {
+            self.given.push((best.action.clone(), now.as_secs()));
+        }
+        best
+    }
+
+    fn candidate(
+        &self,
+        engine: &Engine,
+        house: &House,
+        now: Timestamp,
+        action: &ActionSpec,
+        attributes: &Attributes,
+        locale: LocaleIx,
+    ) -> Option<Best> {
+        let mut attributes = attributes.clone();
+        let wanted = attributes.category(Category::Want);
+        let answers = action.wants.iter().any(|want| want + 1 == wanted) || (wanted == 0 && !action.only_when_wanted);
+        let given = self
+            .given
+            .iter()
+            .filter(|(id, at_s)| *id == action.id && action.cap.is_some_and(|cap| now.as_secs() - at_s < cap.window_s));
+        let is_capped = action.cap.is_some_and(|cap| given.count() >= usize::from(cap.times));
+        if !answers || self.consents & action.purpose.bit() == 0 || is_capped {
+            return None;
+        }
+        let way = if action.places.is_empty() {
+            None
+        } else {
+            Some(self.way(engine, house, action)?)
+        };
+        let seconds = |seconds: Option<u32>| seconds.map_or(f32::NAN, |seconds| seconds as f32);
+        attributes.set_quantity(Quantity::WalkS, seconds(way.and_then(|way| way.walk_s)));
+        attributes.set_quantity(Quantity::WaitS, seconds(way.and_then(|way| way.wait_s)));
+        let policies = [&action.eligibility, &action.applicability, &action.suitability];
+        if !policies.into_iter().all(|policy: &Condition| policy.holds(&attributes)) {
+            return None;
+        }
+        let generation = engine.generation();
+        let spec = generation.spec();
+        if !self.can_be_worded(spec, action, way, locale) {
+            return None;
+        }
+        let context = action
+            .context
+            .iter()
+            .filter(|weight| weight.when.holds(&attributes))
+            .map(|weight| weight.weight);
+        let half_s = spec.settings.capacity_half_s;
+        let factors = Factors {
+            propensity: action.propensity,
+            context: context.product(),
+            value: action.value,
+            levers: action.levers.iter().sum::<f32>() / 100.0 + 1.0,
+            capacity: way.map_or(1.0, |way| half_s / (half_s + way.total_s() as f32)),
+        };
+        Some(Best {
+            action: action.id.clone(),
+            place: way.map(|way| spec.venue.places[way.place.index()].id.clone()),
+            walk_s: way.and_then(|way| way.walk_s),
+            wait_s: way.and_then(|way| way.wait_s),
+            priority: factors.priority().to_bits(),
+        })
+    }
+
+    /// The least walk and wait over all places that serve; known queues come before unknown ones.
+    fn way(&self, engine: &Engine, house: &House, action: &ActionSpec) -> Option<Way> {
+        let generation = engine.generation();
+        let serves = |place: &PlaceIx| {
+            let is_sold_out = |want: &u16| house.sold_out.contains(&(*place, *want));
+            !house.closed.contains(place) && (action.wants.is_empty() || !action.wants.iter().all(is_sold_out))
+        };
+        let way = |place: &PlaceIx| {
+            let walk_s = match self.place.and_then(|(_, zone)| zone) {
+                None => None,
+                Some(_) => Some(self.walk_s(&generation, *place)?),
+            };
+            let queue = engine.queues().find(|queue| queue.place == *place)?;
+            Some(Way {
+                place: *place,
+                walk_s,
+                wait_s: queue.queue.wait_s,
+            })
+        };
+        let ways = action.places.iter().filter(|place| serves(place)).filter_map(way);
+        ways.min_by_key(|way| (way.wait_s.is_none(), way.total_s()))
+    }
+
+    /// Seconds to walk to a place from where the person is.
+    pub(crate) fn walk_s(&self, generation: &Generation, place: PlaceIx) -> Option<u32> {
+        let (_, zone) = self.place?;
+        generation.venue().walks.zone_to_place_s(zone?, place).map(u32::from)
+    }
+
+    fn can_be_worded(&self, spec: &Spec, action: &ActionSpec, way: Option<Way>, locale: LocaleIx) -> bool {
+        let venue = &spec.venue;
+        let own_zone = self.place.and_then(|(_, zone)| zone);
+        let place = way.map(|way| &venue.places[way.place.index()]);
+        let arguments = Arguments {
+            place: place.map(|place| place.id.as_str()),
+            zone: place
+                .map(|place| place.zone)
+                .or(own_zone)
+                .map(|zone| venue.zones[zone.index()].name.as_str()),
+            level: place.map(|place| venue.levels[place.level.index()].name.as_str()),
+            category: place.map(|place| place.category.as_str()),
+            walk_s: way.and_then(|way| way.walk_s),
+            wait_s: way.and_then(|way| way.wait_s),
+            ..Arguments::default()
+        };
+        let mut buffer = MessageBuffer::default();
+        let mut renders = |message| spec.messages.render(message, locale, &arguments, &mut buffer).is_ok();
+        let mobile = spec.vocabulary.channels.iter().position(|channel| channel == "mobile");
+        action
+            .treatments
+            .iter()
+            .filter(|treatment| Some(usize::from(treatment.channel)) == mobile)
+            .any(|treatment| renders(treatment.message) || treatment.message_without_place.is_some_and(&mut renders))
+    }
+}
+
+fn value_of<'a>(properties: &[Property<'a>], name: &str) -> Option<Value<'a>> {
+    properties
+        .iter()
+        .find(|property| property.name == name)
+        .map(|property| property.value)
+}
