@@ -1,0 +1,2 @@
+hello = Hello!
+tea = Tea at { $place }, { $walk } min

@@ -1,0 +1,2 @@
+hello = ¡Hola!
+tea = Té en { $place }, { $walk } min
