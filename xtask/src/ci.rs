@@ -1,0 +1,90 @@
+//! What must pass before a merge, and the tests alone.
+//!
+//! Every step runs even if one before it failed, so that one run shows everything. Tests come last, so that their own
+//! count ends the output. Lints, documents and the core-only build share one set of checked dependencies, benches and
+//! tests one set of built ones; nothing is built in the release profile, which would take longer than all the rest.
+
+use std::process::{Command, Stdio};
+
+use crate::cargo::{Step, TaskError};
+use crate::core_only;
+
+const FORMAT: Step = Step::cargo("format", &["fmt", "--all", "--check"]);
+const LINTS: Step = Step::cargo(
+    "lints",
+    &[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "--deny",
+        "warnings",
+    ],
+);
+const DOCUMENTS: Step =
+    Step::cargo("documents", &["doc", "--workspace", "--no-deps", "--locked"]).with("RUSTDOCFLAGS", "--deny warnings");
+/// Criterion runs each bench once with small inputs when cargo does not pass `--bench`, which only `cargo bench` does.
+const BENCHES: Step = Step::cargo(
+    "benches, once each",
+    &["test", "--workspace", "--locked", "--bench", "*"],
+);
+/// Every interleaving of the slab. Its atomics are other ones then, so it builds in a folder of its own.
+const INTERLEAVINGS: Step = Step::cargo(
+    "interleavings",
+    &[
+        "test",
+        "--package",
+        "nextbest",
+        "--no-default-features",
+        "--locked",
+        "--target-dir",
+        "target/loom",
+        "--test",
+        "loom_slab",
+    ],
+)
+.with("RUSTFLAGS", "--cfg loom");
+const TESTS: Step = Step::cargo("tests", &["test", "--workspace", "--locked", "--no-fail-fast"]);
+
+/// All steps.
+pub(crate) fn run() -> Result<(), TaskError> {
+    let steps: [fn() -> Result<(), TaskError>; 7] = [
+        || FORMAT.run(),
+        || LINTS.run(),
+        || DOCUMENTS.run(),
+        core_only::run,
+        || BENCHES.run(),
+        || INTERLEAVINGS.run(),
+        test,
+    ];
+    let failures: Vec<_> = steps
+        .iter()
+        .filter_map(|step| step().err())
+        .map(|error| error.to_string())
+        .collect();
+    println!("\n== {} of {} steps passed", steps.len() - failures.len(), steps.len());
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(TaskError::new(failures.join("; ")))
+    }
+}
+
+/// Every test of the workspace. What a fresh machine needs for them, apart from Rust itself, is prepared first; services
+/// that tests talk to belong there as well, and a test without its service fails rather than being passed over.
+pub(crate) fn test() -> Result<(), TaskError> {
+    prepare()?;
+    TESTS.run()
+}
+
+fn prepare() -> Result<(), TaskError> {
+    println!("\n== prepare: a C compiler for ring; no services are needed");
+    let compiler = Command::new("cc").arg("--version").stdout(Stdio::null()).status();
+    match compiler {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) | Err(_) => Err(TaskError::new(
+            "`cc` does not run: install a C compiler, such as the package `gcc`",
+        )),
+    }
+}
