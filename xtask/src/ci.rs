@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::cargo::{Step, TaskError};
 use crate::core_only;
+use crate::services::{self, FEATURES};
 
 const FORMAT: Step = Step::cargo("format", &["fmt", "--all", "--check"]);
 const LINTS: Step = Step::cargo(
@@ -17,17 +18,30 @@ const LINTS: Step = Step::cargo(
         "--workspace",
         "--all-targets",
         "--locked",
+        "--features",
+        FEATURES,
         "--",
         "--deny",
         "warnings",
     ],
 );
-const DOCUMENTS: Step =
-    Step::cargo("documents", &["doc", "--workspace", "--no-deps", "--locked"]).with("RUSTDOCFLAGS", "--deny warnings");
+const DOCUMENTS: Step = Step::cargo(
+    "documents",
+    &["doc", "--workspace", "--no-deps", "--locked", "--features", FEATURES],
+)
+.with("RUSTDOCFLAGS", "--deny warnings");
 /// Criterion runs each bench once with small inputs when cargo does not pass `--bench`, which only `cargo bench` does.
 const BENCHES: Step = Step::cargo(
     "benches, once each",
-    &["test", "--workspace", "--locked", "--bench", "*"],
+    &[
+        "test",
+        "--workspace",
+        "--locked",
+        "--features",
+        FEATURES,
+        "--bench",
+        "*",
+    ],
 );
 /// Every interleaving of the slab. Its atomics are other ones then, so it builds in a folder of its own.
 const INTERLEAVINGS: Step = Step::cargo(
@@ -45,7 +59,17 @@ const INTERLEAVINGS: Step = Step::cargo(
     ],
 )
 .with("RUSTFLAGS", "--cfg loom");
-const TESTS: Step = Step::cargo("tests", &["test", "--workspace", "--locked", "--no-fail-fast"]);
+const TESTS: Step = Step::cargo(
+    "tests",
+    &[
+        "test",
+        "--workspace",
+        "--locked",
+        "--no-fail-fast",
+        "--features",
+        FEATURES,
+    ],
+);
 
 /// All steps.
 pub(crate) fn run() -> Result<(), TaskError> {
@@ -71,18 +95,18 @@ pub(crate) fn run() -> Result<(), TaskError> {
     }
 }
 
-/// Every test of the workspace. What a fresh machine needs for them, apart from Rust itself, is prepared first; services
-/// that tests talk to belong there as well, and a test without its service fails rather than being passed over.
+/// Every test of the workspace, those that need a service included. What a fresh machine needs for them, apart from Rust
+/// itself, is prepared first; a test without its service fails rather than being passed over.
 pub(crate) fn test() -> Result<(), TaskError> {
     prepare()?;
     TESTS.run()
 }
 
 fn prepare() -> Result<(), TaskError> {
-    println!("\n== prepare: a C compiler for ring; no services are needed");
+    println!("\n== prepare: a C compiler for ring, and the services that tests talk to");
     let compiler = Command::new("cc").arg("--version").stdout(Stdio::null()).status();
     match compiler {
-        Ok(status) if status.success() => Ok(()),
+        Ok(status) if status.success() => services::prepare(),
         Ok(_) | Err(_) => Err(TaskError::new(
             "`cc` does not run: install a C compiler, such as the package `gcc`",
         )),

@@ -7,6 +7,7 @@ mod cargo;
 mod ci;
 mod core_only;
 mod make_maps;
+mod services;
 
 use std::process::ExitCode;
 
