@@ -79,6 +79,7 @@ impl Venue {
             SightingOutcome::Moved(_) => self.moved += 1,
             refused @ (SightingOutcome::Duplicate
             | SightingOutcome::Late
+            | SightingOutcome::Beacon
             | SightingOutcome::UnknownTag
             | SightingOutcome::NotARadioValue) => panic!("{refused:?}"),
         }

@@ -103,7 +103,10 @@ fn a_sighting_allocates_nothing() {
                 entered += u32::from(change.entered_stage.is_some());
             }
             SightingOutcome::UnknownTag => unknown += 1,
-            refused @ (SightingOutcome::Duplicate | SightingOutcome::Late | SightingOutcome::NotARadioValue) => {
+            refused @ (SightingOutcome::Duplicate
+            | SightingOutcome::Late
+            | SightingOutcome::Beacon
+            | SightingOutcome::NotARadioValue) => {
                 panic!("{refused:?}")
             }
         };

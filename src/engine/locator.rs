@@ -1,10 +1,11 @@
 //! From the map to the locator's own plain inputs: cells and stations.
 
-use super::locate::{FloorLevel, FloorPlan, Locator, LocatorError, LocatorSettings, Station};
+use super::locate::{FloorLevel, FloorPlan, Locator, LocatorError, LocatorSettings, Station, SurveyPoint};
 use super::spec::Spec;
 
-/// The locator of a venue: its hubs are the stations, in their order.
-pub(super) fn build(spec: &Spec) -> Result<Locator, LocatorError> {
+/// The locator of a venue: its hubs are the stations, in their order. What was learned while running stands beside the
+/// survey.
+pub(super) fn build(spec: &Spec, learned: &[SurveyPoint]) -> Result<Locator, LocatorError> {
     let venue = &spec.venue;
     let levels = venue
         .floor
@@ -36,6 +37,6 @@ pub(super) fn build(spec: &Spec) -> Result<Locator, LocatorError> {
         time_to_live_ms: spec.settings.position_ttl_ms,
         ..LocatorSettings::default()
     };
-    let survey = (!spec.survey.is_empty()).then_some(spec.survey.as_slice());
-    Locator::new(floor, stations.collect(), survey, settings)
+    let survey: Vec<SurveyPoint> = spec.survey.iter().chain(learned).copied().collect();
+    Locator::new(floor, stations.collect(), Some(&survey), settings)
 }

@@ -16,8 +16,10 @@ mod generation;
 mod hot;
 mod hubs;
 pub mod journey;
+mod learning;
 pub mod locate;
 mod locator;
+pub mod passages;
 pub mod record;
 mod sightings;
 mod signals;
@@ -35,7 +37,9 @@ use crate::model::{STEP_MS, Timestamp};
 use self::crowd::{Crowd, PlaceSpec, Queue};
 use self::customer::{NoRoom, People, Recent, Tags};
 use self::hubs::Hubs;
+use self::learning::{Learning, Tracked};
 use self::locate::{Locator, LocatorError, Track};
+use self::passages::Passage;
 use self::record::{RECORD_WORDS, Record, Seen};
 use self::slab::Slab;
 
@@ -43,6 +47,7 @@ pub use self::customer::CustomerSlot;
 pub use self::deciding::Scratch;
 pub use self::generation::{BuildError, Generation};
 pub use self::hubs::{HubIntake, HubState};
+pub use self::learning::LearningState;
 pub use self::sightings::{SightingOutcome, ZoneChange};
 pub use self::signals::{
     BACK_IN_STOCK, OUT_OF_STOCK, OutcomeError, PHASE_STARTED, PLACE_CLOSED, PLACE_OPENED, SignalError, SignalOutcome,
@@ -59,10 +64,12 @@ pub struct Engine {
     generation: ArcSwap<Generation>,
     people: People,
     records: Slab<RECORD_WORDS>,
-    tags: Tags<Track>,
+    tags: Tags<Tracked>,
     recent: Recent,
     hubs: Hubs,
-    locator: Locator,
+    /// Built anew while running, from what is learned.
+    locator: ArcSwap<Locator>,
+    learning: Learning,
     crowd: Crowd,
     /// Index of the phase plus one.
     phase: AtomicU32,
@@ -129,7 +136,7 @@ impl MemoryBound {
     #[must_use]
     pub fn of(settings: &spec::Settings) -> Self {
         let id_bytes = (customer::CUSTOMER_ID_LEN_MAX + size_of::<(Box<str>, u32)>() * 2) as u64;
-        let tag_bytes = size_of::<Track>() as u64 + 64 + 2 * 40;
+        let tag_bytes = (size_of::<Track>() + size_of::<Passage>()) as u64 + 72 + 2 * 40;
         Self {
             customers_bytes: u64::from(settings.customers_max) * (RECORD_WORDS as u64 * 8 + id_bytes),
             tags_bytes: u64::from(settings.tags_max) * tag_bytes,
@@ -168,7 +175,8 @@ impl Engine {
             tags: Tags::new(settings.tags_max),
             recent: Recent::new(settings.message_ids_max),
             hubs: Hubs::new(&spec.venue),
-            locator: locator::build(spec)?,
+            locator: ArcSwap::from_pointee(locator::build(spec, &[])?),
+            learning: Learning::new(&spec.venue),
             crowd: Crowd::new(spec.venue.zones.len(), &places, settings.tag_share),
             phase: AtomicU32::new(settings.phase.map_or(PHASE_NONE, |phase| u32::from(phase) + 1)),
             minute_of_day: AtomicU32::new(MINUTE_UNKNOWN),

@@ -7,7 +7,8 @@ use nextbest_venue::ZoneIx;
 use super::condition::{Attributes, Category};
 use super::customer::{CustomerSlot, TagHandle};
 use super::journey::Happening;
-use super::locate::{Fix, Observed, Track};
+use super::learning::Tracked;
+use super::locate::{Fix, Observed};
 use super::record::{Record, Seen};
 use super::{Engine, Generation, HubIntake, age_ms};
 use crate::model::{Purpose, Sighting, Timestamp};
@@ -23,6 +24,8 @@ pub enum SightingOutcome {
     Duplicate,
     /// It comes too late to move anybody.
     Late,
+    /// Its transmitter is a beacon of the map: nobody moves, and the radio map learns.
+    Beacon,
     /// Nobody registered its transmitter: dropped without a trace.
     UnknownTag,
     /// No radio gives this RSSI.
@@ -64,10 +67,23 @@ impl Engine {
             return SightingOutcome::Late;
         }
         let Some((handle, customer)) = self.resolve(intake, sighting) else {
-            return SightingOutcome::UnknownTag;
+            let is_beacon = self
+                .learning
+                .on_beacon(&generation, &sighting.tag, intake.hub.0, sighting.rssi_dbm);
+            return if is_beacon {
+                SightingOutcome::Beacon
+            } else {
+                SightingOutcome::UnknownTag
+            };
         };
         let (step, station) = (now.step(), intake.hub.0);
-        let observe = |track: &mut Track| self.locator.observe(track, step, station, sighting.rssi_dbm);
+        let locator = self.locator.load();
+        let observe = |tracked: &mut Tracked| {
+            if let Some(passage) = &mut tracked.passage {
+                passage.add(step, station, sighting.rssi_dbm);
+            }
+            locator.observe(&mut tracked.track, step, station, sighting.rssi_dbm)
+        };
         match self.tags.with_track(handle, observe) {
             Some(Observed::Folded) => SightingOutcome::Folded,
             Some(Observed::Closed(fix)) => self
@@ -153,9 +169,11 @@ impl Engine {
 
     fn refresh(&self, now: Timestamp, generation: &Generation, handle: TagHandle) -> Option<ZoneChange> {
         let customer = self.tags.owner(handle)?;
+        self.end_passage(now, generation, handle);
+        let locator = self.locator.load();
         let fix = self
             .tags
-            .with_track(handle, |track| self.locator.close(track, now.step()))
+            .with_track(handle, |tracked| locator.close(&mut tracked.track, now.step()))
             .flatten();
         let seen = self.record(customer).and_then(|record| record.seen());
         match (fix, seen) {

@@ -142,11 +142,16 @@ impl Engine {
             signal.tags.len().try_into().unwrap_or(u32::MAX)
         };
         if speaker == Speaker::Service
-            && event.is_some()
-            && event == generation.settings().served_event
+            && let Some(event) = event
             && let Some(place) = place_of(&generation, &signal.properties)
         {
-            self.crowd.on_served(now, place);
+            let settings = generation.settings();
+            if settings.served_event == Some(event) {
+                self.crowd.on_served(now, place);
+            }
+            if settings.passage_events.contains(&event) {
+                self.on_passage(now, customer, place);
+            }
         }
         Ok(SignalOutcome {
             is_duplicate: false,

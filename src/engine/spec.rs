@@ -247,6 +247,9 @@ pub struct Settings {
     pub phase: Option<u8>,
     /// The event that says a place has served somebody: index into [`Vocabulary::events`].
     pub served_event: Option<u16>,
+    /// The events by which a service says that a customer is at a place, such as a sale or a ticket scan: what the hubs
+    /// hear of them there teaches the radio map. Indices into [`Vocabulary::events`]; default: the served event.
+    pub passage_events: Vec<u16>,
     /// Signal ids remembered so that each is applied once; default 65,536.
     pub message_ids_max: u32,
     /// Path loss of the radio: dBm at one metre, and its exponent. Defaults -59 and 2.2.
@@ -270,6 +273,7 @@ impl Default for Settings {
             tags_max: 131_072,
             phase: None,
             served_event: None,
+            passage_events: Vec::new(),
             message_ids_max: 65_536,
             path_loss_1m_dbm: -59.0,
             path_loss_exponent: 2.2,

@@ -145,6 +145,7 @@ fn write_engine(shared: &Shared, text: &mut String) -> fmt::Result {
         "Number of the published configuration.",
         generation.number(),
     )?;
+    write_learning(engine, text)?;
     head(
         text,
         "nextbest_queue_people",
@@ -168,6 +169,28 @@ fn write_engine(shared: &Shared, text: &mut String) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+fn write_learning(engine: &crate::engine::Engine, text: &mut String) -> fmt::Result {
+    let learning = engine.learning();
+    gauge(
+        text,
+        "nextbest_radio_readings",
+        "Readings at tills, gates and beacons, from which the radio map learns.",
+        learning.readings,
+    )?;
+    gauge(
+        text,
+        "nextbest_radio_passages_refused",
+        "Passages that taught nothing: too few hubs, or what they heard did not fit the place.",
+        learning.passages_refused,
+    )?;
+    gauge(
+        text,
+        "nextbest_radio_pairs",
+        "Pairs of a known point and a hub that the radio map was taught by.",
+        learning.pairs,
+    )
 }
 
 fn place_id(generation: &crate::engine::Generation, place: nextbest_venue::PlaceIx) -> Option<&str> {

@@ -139,6 +139,7 @@ impl Intake {
                 }
                 SightingOutcome::Duplicate => tally.duplicate += 1,
                 SightingOutcome::Late => tally.late += 1,
+                SightingOutcome::Beacon => tally.beacon += 1,
                 SightingOutcome::UnknownTag => tally.unknown_tag += 1,
                 SightingOutcome::NotARadioValue => tally.no_radio_value += 1,
             }
@@ -155,6 +156,7 @@ struct Tally {
     moved: u64,
     duplicate: u64,
     late: u64,
+    beacon: u64,
     unknown_tag: u64,
     no_radio_value: u64,
     bad: u64,
@@ -167,6 +169,7 @@ impl Tally {
         metrics.add(Counter::SightingMoved, self.moved);
         metrics.add(Counter::SightingDuplicate, self.duplicate);
         metrics.add(Counter::SightingLate, self.late);
+        metrics.add(Counter::SightingBeacon, self.beacon);
         metrics.add(Counter::SightingUnknownTag, self.unknown_tag);
         metrics.add(Counter::SightingNoRadioValue, self.no_radio_value);
         metrics.add(Counter::SightingBad, self.bad);

@@ -41,6 +41,7 @@ counters! {
     SightingMoved "nextbest_sightings_total" "outcome" "moved" "Sightings by what became of them.";
     SightingDuplicate "nextbest_sightings_total" "outcome" "duplicate" "Sightings by what became of them.";
     SightingLate "nextbest_sightings_total" "outcome" "late" "Sightings by what became of them.";
+    SightingBeacon "nextbest_sightings_total" "outcome" "beacon" "Sightings by what became of them.";
     SightingUnknownTag "nextbest_sightings_total" "outcome" "unknown_tag" "Sightings by what became of them.";
     SightingNoRadioValue "nextbest_sightings_total" "outcome" "no_radio_value" "Sightings by what became of them.";
     SightingBad "nextbest_sightings_total" "outcome" "bad_record" "Sightings by what became of them.";

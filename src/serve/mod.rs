@@ -4,6 +4,7 @@
 //! apps  --QUIC--> [thread "apps"]  decide, signal, outcome, push ---+
 //! hubs  --QUIC--> [thread "hubs"]  sightings, ticks ----------------+--> one Engine, shared
 //! people --HTTPS-> [thread "http"] health, readiness, metrics ------+
+//!                  [thread "learning"] the radio map, once a minute +
 //! ```
 //!
 //! Each thread has a runtime of its own and a session never leaves its thread. Starting binds every socket first,
@@ -23,6 +24,7 @@ mod intake;
 pub mod key_maker;
 pub mod keys;
 mod latency;
+mod learning;
 mod listener;
 pub mod metrics;
 mod push;
@@ -257,6 +259,8 @@ impl Gateway {
                 app_session::run(Rc::clone(&worker), connection)
             }))
         })?;
+        let of_learning = Arc::clone(&shared);
+        gateway.thread("learning", false, move || Ok(learning::run(of_learning)))?;
         for (socket, _) in http {
             let (tls, shared) = (transport::http_config(keys)?, Arc::clone(&shared));
             gateway.thread("http", false, move || http::serve(shared, socket, tls))?;

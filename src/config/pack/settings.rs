@@ -47,6 +47,9 @@ table! {
         phase: Option<At<Id>>,
         /// The event that says a place has served somebody; default: none, queues are counted from positions only.
         served_event: Option<At<Name>>,
+        /// The events by which a service says that a customer is at a place (a sale, a ticket scan); what the hubs hear of
+        /// them there teaches the radio map. Default: the served event.
+        passage_events: Option<List<At<Name>>>,
         /// Radio: dBm at one metre; default -59.
         path_loss_1m_dbm: Option<Decimal<-100_000, -20_000>>,
         /// Radio: exponent of the path loss, 2 in the open, 3 and more between walls; default 2.2.
@@ -207,6 +210,14 @@ impl EngineTable {
             settings.served_event =
                 lookup(event, &words.events, "event", mistakes).and_then(|at| u16::try_from(at).ok());
         }
+        settings.passage_events = match &self.passage_events {
+            None => settings.served_event.into_iter().collect(),
+            Some(events) => events
+                .iter()
+                .filter_map(|event| lookup(event, &words.events, "event", mistakes))
+                .filter_map(|at| u16::try_from(at).ok())
+                .collect(),
+        };
         if let Some(at) = self
             .hub_dead_after_ms
             .as_ref()

@@ -141,6 +141,20 @@ impl Locator {
         })
     }
 
+    /// What a station is expected to hear of an ordinary tag at a point, in dBm; `None` when there is no such station.
+    #[must_use]
+    pub fn expected_dbm(&self, station: u16, level: u8, east_m: f32, north_m: f32) -> Option<f32> {
+        self.map.error_of(station)?;
+        let (column, row) = self
+            .grids
+            .get(usize::from(level))?
+            .cell_of(east_m, north_m, self.pitch_m);
+        Some(
+            self.map
+                .cell_dbm(station, level, column.floor() as i64, row.floor() as i64),
+        )
+    }
+
     /// The settings it was built with.
     pub fn settings(&self) -> &LocatorSettings {
         &self.settings
