@@ -1,6 +1,6 @@
 //! The locator on recordings that nobody here made: five walks through a furnished floor with twelve hubs.
 //!
-//! Promise: with a survey the mean error stays within 1.3 m and without one within 2.3 m, and zones are right and calm,
+//! Promise: with a survey the mean error stays within 1.25 m and without one within 1.8 m, and zones are right and calm,
 //! with the default settings for all walks. Run with `--nocapture` for the table. Scored every 0.5 s, causally: what is
 //! said at an instant rests on sightings before it alone.
 
@@ -35,14 +35,14 @@ fn with_a_survey() {
     let recording = Recording::load();
     let locator = recording.locator(true);
     let scores = recording.score_all(&locator, "survey set_1");
-    assert!(scores.mean_m() <= 1.30, "mean {}", scores.mean_m());
+    assert!(scores.mean_m() <= 1.25, "mean {}", scores.mean_m());
     assert!(
-        scores.percentile_m(0.50) <= 1.15,
+        scores.percentile_m(0.50) <= 1.10,
         "median {}",
         scores.percentile_m(0.50)
     );
-    assert!(scores.percentile_m(0.95) <= 3.0, "p95 {}", scores.percentile_m(0.95));
-    assert!(scores.zone_share() >= 0.88, "zones {}", scores.zone_share());
+    assert!(scores.percentile_m(0.95) <= 2.6, "p95 {}", scores.percentile_m(0.95));
+    assert!(scores.zone_share() >= 0.89, "zones {}", scores.zone_share());
     assert!(
         scores.switches <= 20,
         "{} switches for {}",
@@ -56,7 +56,7 @@ fn with_a_survey() {
 fn without_a_survey() {
     let recording = Recording::load();
     let scores = recording.score_all(&recording.locator(false), "path loss alone");
-    assert!(scores.mean_m() <= 2.2, "mean {}", scores.mean_m());
+    assert!(scores.mean_m() <= 1.8, "mean {}", scores.mean_m());
     assert!(scores.zone_share() >= 0.78, "zones {}", scores.zone_share());
 }
 
@@ -70,7 +70,7 @@ fn without_a_survey_a_tag_of_any_power_is_found() {
         };
         let locator = Locator::new(recording.floor.clone(), recording.stations.clone(), None, settings).unwrap();
         let scores = recording.score_all(&locator, &format!("path loss alone, told {rssi_1m_dbm} dBm at 1 m"));
-        assert!(scores.mean_m() <= 2.5, "mean {}", scores.mean_m());
+        assert!(scores.mean_m() <= 2.0, "mean {}", scores.mean_m());
     }
 }
 

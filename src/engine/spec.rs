@@ -252,7 +252,7 @@ pub struct Settings {
     pub passage_events: Vec<u16>,
     /// Signal ids remembered so that each is applied once; default 65,536.
     pub message_ids_max: u32,
-    /// Path loss of the radio: dBm at one metre, and its exponent. Defaults -59 and 2.2.
+    /// Path loss of the radio: dBm at one metre, and its exponent. Defaults -59 and 1.8.
     pub path_loss_1m_dbm: f32,
     /// See `path_loss_1m_dbm`.
     pub path_loss_exponent: f32,
@@ -276,7 +276,7 @@ impl Default for Settings {
             passage_events: Vec::new(),
             message_ids_max: 65_536,
             path_loss_1m_dbm: -59.0,
-            path_loss_exponent: 2.2,
+            path_loss_exponent: 1.8,
         }
     }
 }

@@ -5,7 +5,7 @@
 use super::Locator;
 use super::floor::{Corner, Grid, LEVELS_MAX, NO_ZONE, WINDOW_SIDE};
 use super::level::LevelEvidence;
-use super::motion::{Motion, Velocity};
+use super::motion::{AxisWalk, Motion, Pace};
 use super::posterior::{self, Marginal, Weights};
 use super::radio_map::ErrorScale;
 use super::tag::{Compared, TagOffset};
@@ -15,6 +15,8 @@ use super::zone::ZoneMass;
 /// Readings that are weighed before their product is scaled: one makes 1e9 at worst, and a few more on top of the
 /// same number scaled must stay within a float.
 const READINGS_PER_SCALE: usize = 2;
+/// Within a cell the truth is anywhere: variance per axis, in cells squared.
+const CELL_VARIANCE: f32 = 1.0 / 12.0;
 /// The least that one step may multiply a cell's mass by.
 const LIKELIHOOD_MIN: f32 = 1e-20;
 /// Share of a track's `too_strong` that is kept from one step to the next.
@@ -60,14 +62,9 @@ impl Locator {
         let walkable = grid.walkable_in(track.corner);
         if track.placed {
             let settings = &self.settings;
-            Motion::new(
-                track.velocity,
-                settings.velocity_share,
-                settings.spread_m2_per_s,
-                elapsed_s,
-                self.pitch_m,
-            )
-            .apply(&mut track.weights, &walkable);
+            let pace = Pace::new(settings.speed_sd_m_per_s, settings.speed_memory_s, elapsed_s);
+            let [east, north] = &mut track.walk;
+            Motion::new(east.walk(&pace), north.walk(&pace), self.pitch_m).apply(&mut track.weights, &walkable);
         }
         let total = self.weigh(track, &walkable);
         posterior::normalise(&mut track.weights, &walkable, total);
@@ -77,13 +74,7 @@ impl Locator {
             return None;
         }
         let fix = self.conclude(track, grid, &columns, &rows, step);
-        if track.placed {
-            track.velocity.learn(
-                fix.east_m - track.fix.east_m,
-                fix.north_m - track.fix.north_m,
-                elapsed_s,
-            );
-        }
+        self.learn_walk(track, &fix, &columns, &rows);
         let to = posterior::follow(&columns, &rows, track.corner, grid.corner_max());
         if to != track.corner {
             posterior::shift(&mut track.weights, track.corner, to);
@@ -134,7 +125,9 @@ impl Locator {
         let walkable = grid.walkable_in(track.corner);
         posterior::normalise(&mut track.weights, &walkable, 0.0);
         track.too_strong = 0.0;
-        track.velocity = Velocity::default();
+        let speed_sd_m_per_s = self.settings.speed_sd_m_per_s;
+        let found = |at_m| AxisWalk::found(at_m, self.pitch_m * self.pitch_m, speed_sd_m_per_s);
+        track.walk = [found(east_m), found(north_m)];
         track.levels = LevelEvidence::default();
     }
 
@@ -164,8 +157,9 @@ impl Locator {
         let points = [(0, 0), (APART, 0), (-APART, 0), (0, APART), (0, -APART)];
         // Twenty-four readings of 1e9 at worst need the range of a double.
         let mut misfits = [1.0f64; 5];
+        let strongest = track.open.strongest();
         for heard in track.open.heard() {
-            let Some(scale) = self.map.error_of(heard.station) else {
+            let Some(scale) = self.error_scale(heard, strongest) else {
                 continue;
             };
             let reading_dbm = f32::from(heard.rssi_dbm) - track.tag.of_station(heard.station);
@@ -182,7 +176,7 @@ impl Locator {
         let mut misfit = walkable.map(|walkable| if walkable > 0.0 { 1.0 } else { f32::INFINITY });
         let strongest = track.open.strongest();
         for (count, heard) in track.open.heard().iter().enumerate() {
-            let Some(scale) = self.map.error_of(heard.station) else {
+            let Some(scale) = self.error_scale(heard, strongest) else {
                 continue;
             };
             if count > 0 && count % READINGS_PER_SCALE == 0 {
@@ -208,6 +202,21 @@ impl Locator {
         posterior::sum(&track.weights)
     }
 
+    /// How far a reading may be off. Where path loss alone stands behind the map, a weak reading says less than a strong
+    /// one: its way is longer, and what lies on it unknown.
+    fn error_scale(&self, heard: &Heard, strongest: Option<Heard>) -> Option<ErrorScale> {
+        let scale = self.map.error_of(heard.station)?;
+        let weaker_db = strongest.map_or(0, |strongest| i16::from(strongest.rssi_dbm) - i16::from(heard.rssi_dbm));
+        Some(if scale.surveyed {
+            scale
+        } else {
+            ErrorScale {
+                noise_db: scale.noise_db * (1.0 + self.settings.weak_doubt_per_10_db * f32::from(weaker_db) / 10.0),
+                ..scale
+            }
+        })
+    }
+
     /// Learns what the tag's readings lie above the map, seen from the new posterior.
     fn learn_tag(&self, track: &mut Track, elapsed_s: f32) {
         let (weights, corner, level) = (&track.weights, track.corner, track.level);
@@ -223,14 +232,27 @@ impl Locator {
         track.tag.learn(compared, elapsed_s, &self.settings);
     }
 
+    /// Learns how the person walks from where the posterior has gone.
+    fn learn_walk(&self, track: &mut Track, fix: &Fix, columns: &Marginal, rows: &Marginal) {
+        let speed_sd_m_per_s = self.settings.speed_sd_m_per_s;
+        let axes = [(fix.east_m, columns), (fix.north_m, rows)];
+        for (walk, (at_m, marginal)) in track.walk.iter_mut().zip(axes) {
+            let at_m2 = (marginal.variance + CELL_VARIANCE) * self.pitch_m * self.pitch_m;
+            if track.placed {
+                walk.learn(at_m, at_m2);
+            } else {
+                *walk = AxisWalk::found(at_m, at_m2, speed_sd_m_per_s);
+            }
+        }
+    }
+
     /// The fix that the posterior gives.
     fn conclude(&self, track: &Track, grid: &Grid, columns: &Marginal, rows: &Marginal, step: u32) -> Fix {
         let Corner { column, row } = track.corner;
         let mass = ZoneMass::new(&track.weights, &rows.mass, grid, track.corner);
         let held = track.placed.then(|| track.fix.zone.unwrap_or(NO_ZONE));
         let (zone, zone_changed) = mass.decide(held, self.settings.zone_confidence);
-        // Within a cell the truth is anywhere: a twelfth of a square per axis.
-        let variance = columns.variance + rows.variance + 2.0 / 12.0;
+        let variance = columns.variance + rows.variance + 2.0 * CELL_VARIANCE;
         Fix {
             step,
             level: track.level,

@@ -1,7 +1,10 @@
-//! How a person moves between two steps: a 3x3 kernel over walkable cells, shifted by the walking direction.
+//! How a person moves between two steps: a 3x3 kernel over walkable cells, shifted and spread as their walk asks for.
 //!
-//! Deliberately absent: routes and stairs. A window is small and a step short; the walls that matter are cells that
-//! can't be walked on.
+//! A walk is a Kalman filter beside the cells: velocity wanders back to standing (an Ornstein-Uhlenbeck process), and
+//! what the cells learn about the place teaches the velocity as far as the two go together. On `tests/data/tetam` it is
+//! as good as 4,000 particles with a velocity each (1.32 m against 1.33 over a bare rectangle), and 0.03 m and at the
+//! 95th percentile 0.25 m better than a diffusion with an averaged velocity. Deliberately absent: routes and stairs. A
+//! window is small and a step short; the walls that matter are cells that can't be walked on.
 
 use super::floor::WINDOW_SIDE;
 use super::posterior::Weights;
@@ -14,34 +17,97 @@ const FLAT_CELLS: usize = STRIDE * WINDOW_SIDE;
 const PASSES_MAX: u32 = 8;
 /// Variance that one pass can express, in cells squared, with room for a drift.
 const PASS_VARIANCE_MAX: f32 = 0.6;
+/// Drift that one pass can express, in cells.
+const PASS_DRIFT_MAX: f32 = 0.5;
 /// Nobody walks faster, in metres per second; a jump of the posterior is not a walk.
 const SPEED_MAX_M_PER_S: f32 = 2.0;
-/// Share of a second's new velocity that is believed. On `tests/data/tetam` 0.4 costs 0.02 m.
-const VELOCITY_GAIN_PER_S: f32 = 0.2;
-/// After a gap of this many seconds a person's direction is anybody's guess.
-const VELOCITY_GAP_S_MAX: f32 = 3.0;
 
-/// A walking velocity in metres per second.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Velocity {
-    east_m_per_s: f32,
-    north_m_per_s: f32,
+/// What a time does to any walk: the moments of an Ornstein-Uhlenbeck process (Gillespie, Physical Review E 54, 1996).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// Share of a velocity that is left.
+    kept: f32,
+    /// How far a velocity has carried, in seconds.
+    carried_s: f32,
+    /// Variance that a place gained, in square metres.
+    place_m2: f32,
+    /// Covariance of place and velocity that arose.
+    shared_m2_per_s: f32,
+    /// Variance that a velocity gained.
+    velocity_m2_per_s2: f32,
 }
 
-impl Velocity {
-    /// Learns from a move that took a time.
-    pub(super) fn learn(&mut self, east_m: f32, north_m: f32, elapsed_s: f32) {
-        if elapsed_s <= 0.0 || elapsed_s > VELOCITY_GAP_S_MAX {
-            *self = Self::default();
-            return;
+impl Pace {
+    /// Of people whose velocity has a standard deviation per axis, and is remembered for a time.
+    pub(super) fn new(speed_sd_m_per_s: f32, memory_s: f32, elapsed_s: f32) -> Self {
+        let kept = (-elapsed_s / memory_s).exp();
+        let lost = 1.0 - kept;
+        let speed_m2_per_s2 = speed_sd_m_per_s * speed_sd_m_per_s;
+        let turned = 2.0 * elapsed_s / memory_s - 4.0 * lost + (1.0 - kept * kept);
+        Self {
+            kept,
+            carried_s: memory_s * lost,
+            place_m2: speed_m2_per_s2 * memory_s * memory_s * turned.max(0.0),
+            shared_m2_per_s: speed_m2_per_s2 * memory_s * lost * lost,
+            velocity_m2_per_s2: speed_m2_per_s2 * (1.0 - kept * kept),
         }
-        let gain = (VELOCITY_GAIN_PER_S * elapsed_s).min(0.5);
-        let learn = |velocity: &mut f32, moved_m: f32| {
-            *velocity =
-                (*velocity + gain * (moved_m / elapsed_s - *velocity)).clamp(-SPEED_MAX_M_PER_S, SPEED_MAX_M_PER_S);
-        };
-        learn(&mut self.east_m_per_s, east_m);
-        learn(&mut self.north_m_per_s, north_m);
+    }
+}
+
+/// A walk along one axis: where the cells say the person is, and the velocity that goes with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct AxisWalk {
+    at_m: f32,
+    at_m2: f32,
+    velocity_m_per_s: f32,
+    velocity_m2_per_s2: f32,
+    shared_m2_per_s: f32,
+}
+
+/// How far the mass moves along one axis, and how much variance it gains.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moved {
+    drift_m: f32,
+    spread_m2: f32,
+}
+
+impl AxisWalk {
+    /// A person who was just found: whether they walk is not known.
+    pub(super) fn found(at_m: f32, at_m2: f32, speed_sd_m_per_s: f32) -> Self {
+        Self {
+            at_m,
+            at_m2,
+            velocity_m2_per_s2: speed_sd_m_per_s * speed_sd_m_per_s,
+            ..Self::default()
+        }
+    }
+
+    /// Walks on; says how to move the mass of the cells.
+    pub(super) fn walk(&mut self, pace: &Pace) -> Moved {
+        let (carried_s, before_m2) = (pace.carried_s, self.at_m2);
+        let drift_m = carried_s * self.velocity_m_per_s;
+        self.at_m += drift_m;
+        self.at_m2 += carried_s * (2.0 * self.shared_m2_per_s + carried_s * self.velocity_m2_per_s2) + pace.place_m2;
+        self.shared_m2_per_s =
+            pace.kept * (self.shared_m2_per_s + carried_s * self.velocity_m2_per_s2) + pace.shared_m2_per_s;
+        self.velocity_m_per_s *= pace.kept;
+        self.velocity_m2_per_s2 = pace.kept * pace.kept * self.velocity_m2_per_s2 + pace.velocity_m2_per_s2;
+        Moved {
+            drift_m,
+            spread_m2: (self.at_m2 - before_m2).max(0.0),
+        }
+    }
+
+    /// Learns from where the readings put the mass.
+    pub(super) fn learn(&mut self, at_m: f32, at_m2: f32) {
+        let gain = self.shared_m2_per_s / self.at_m2;
+        let velocity_m_per_s = self.velocity_m_per_s + gain * (at_m - self.at_m);
+        self.velocity_m_per_s = velocity_m_per_s.clamp(-SPEED_MAX_M_PER_S, SPEED_MAX_M_PER_S);
+        // Cells that disagree may spread the mass; that says nothing about the velocity.
+        let known_m2 = (self.at_m2 - at_m2).max(0.0);
+        self.velocity_m2_per_s2 -= gain * gain * known_m2;
+        self.shared_m2_per_s = gain * (self.at_m2 - known_m2);
+        (self.at_m, self.at_m2) = (at_m, at_m2);
     }
 }
 
@@ -62,16 +128,23 @@ struct Shares {
 }
 
 impl Motion {
-    /// Motion over a time: `velocity` times `share` as drift, `spread_m2_per_s` as variance per axis.
-    pub(super) fn new(velocity: Velocity, share: f32, spread_m2_per_s: f32, elapsed_s: f32, pitch_m: f32) -> Self {
-        let variance = spread_m2_per_s * elapsed_s / (pitch_m * pitch_m);
-        let passes = ((variance / PASS_VARIANCE_MAX).ceil() as u32).clamp(1, PASSES_MAX);
-        let part = 1.0 / passes as f32;
-        let drift = share * elapsed_s.min(VELOCITY_GAP_S_MAX) / pitch_m * part;
+    /// The kernel that moves and spreads the mass as two axes ask for.
+    pub(super) fn new(east: Moved, north: Moved, pitch_m: f32) -> Self {
+        let variance = east.spread_m2.max(north.spread_m2) / (pitch_m * pitch_m);
+        let drift = east.drift_m.abs().max(north.drift_m.abs()) / pitch_m;
+        let passes = (variance / PASS_VARIANCE_MAX).max(drift / PASS_DRIFT_MAX).ceil();
+        let passes = (passes as u32).clamp(1, PASSES_MAX);
+        let shares = |moved: Moved| {
+            let part = 1.0 / passes as f32;
+            Shares::new(
+                moved.drift_m / pitch_m * part,
+                moved.spread_m2 / (pitch_m * pitch_m) * part,
+            )
+        };
         Self {
             passes,
-            east: Shares::new(drift * velocity.east_m_per_s, variance * part),
-            north: Shares::new(drift * velocity.north_m_per_s, variance * part),
+            east: shares(east),
+            north: shares(north),
         }
     }
 
@@ -133,11 +206,11 @@ mod tests {
     fn motion_has_the_drift_and_spread_it_was_asked_for() {
         let mut weights = [0.0; WINDOW_CELLS];
         weights[6 * WINDOW_SIDE + 6] = 1.0;
-        let velocity = Velocity {
-            east_m_per_s: 0.8,
-            north_m_per_s: -0.4,
+        let moved = |drift_m: f32| Moved {
+            drift_m,
+            spread_m2: 0.5,
         };
-        Motion::new(velocity, 0.5, 0.5, 1.0, 1.0).apply(&mut weights, &[1.0; WINDOW_CELLS]);
+        Motion::new(moved(0.4), moved(-0.2), 1.0).apply(&mut weights, &[1.0; WINDOW_CELLS]);
         let (columns, rows) = marginals(&weights);
         assert!((sum(&weights) - 1.0).abs() < 1e-6);
         assert!(
@@ -151,12 +224,54 @@ mod tests {
     }
 
     #[test]
+    fn a_walk_is_learned_and_forgotten() {
+        let mut walk = AxisWalk::found(0.0, 1.0, 0.5);
+        let pace = Pace::new(0.5, 4.0, 0.5);
+        for step in 1..60 {
+            walk.walk(&pace);
+            walk.learn(0.4 * step as f32, 0.5);
+        }
+        let walking_m_per_s = walk.velocity_m_per_s;
+        assert!(
+            (0.4..0.8).contains(&walking_m_per_s),
+            "0.8 m/s walked, drawn to standing: {walk:?}"
+        );
+        let moved = walk.walk(&Pace::new(0.5, 4.0, 60.0));
+        assert!(walk.velocity_m_per_s.abs() < 1e-3, "{walk:?}");
+        assert!((moved.drift_m - 4.0 * walking_m_per_s).abs() < 0.01, "{moved:?}");
+        assert!((walk.velocity_m2_per_s2 - 0.25).abs() < 1e-3, "{walk:?}");
+    }
+
+    #[test]
+    fn halves_of_a_time_add_up_to_it() {
+        let mut whole = AxisWalk::found(3.0, 2.0, 0.7);
+        whole.velocity_m_per_s = 0.9;
+        let mut halves = whole;
+        whole.walk(&Pace::new(0.5, 4.0, 3.0));
+        halves.walk(&Pace::new(0.5, 4.0, 1.5));
+        halves.walk(&Pace::new(0.5, 4.0, 1.5));
+        let near = |left: f32, right: f32| (left - right).abs() < 1e-4;
+        assert!(
+            near(whole.at_m, halves.at_m) && near(whole.at_m2, halves.at_m2),
+            "{whole:?} {halves:?}"
+        );
+        assert!(
+            near(whole.shared_m2_per_s, halves.shared_m2_per_s),
+            "{whole:?} {halves:?}"
+        );
+    }
+
+    #[test]
     fn nobody_walks_into_a_wall() {
         let mut weights = [0.0; WINDOW_CELLS];
         weights[6 * WINDOW_SIDE + 6] = 1.0;
         let mut walkable = [1.0; WINDOW_CELLS];
         walkable[6 * WINDOW_SIDE + 7] = 0.0;
-        Motion::new(Velocity::default(), 0.0, 0.5, 1.0, 1.0).apply(&mut weights, &walkable);
+        let moved = Moved {
+            drift_m: 0.0,
+            spread_m2: 0.5,
+        };
+        Motion::new(moved, moved, 1.0).apply(&mut weights, &walkable);
         assert_eq!(weights[6 * WINDOW_SIDE + 7], 0.0);
         assert!(weights[6 * WINDOW_SIDE + 5] > 0.0);
     }

@@ -4,7 +4,7 @@
 
 use super::floor::{Corner, WINDOW_CELLS};
 use super::level::LevelEvidence;
-use super::motion::Velocity;
+use super::motion::AxisWalk;
 use super::posterior::Weights;
 use super::tag::TagOffset;
 
@@ -53,7 +53,8 @@ pub struct Track {
     pub(super) open: OpenStep,
     /// By how many noise scales the strongest readings were lately above what any cell of the window explains.
     pub(super) too_strong: f32,
-    pub(super) velocity: Velocity,
+    /// How the person walks east and north.
+    pub(super) walk: [AxisWalk; 2],
     pub(super) tag: TagOffset,
     pub(super) levels: LevelEvidence,
     /// The last fix; its step is the one that motion has reached.
@@ -71,7 +72,7 @@ impl Default for Track {
             open_from: 0,
             open: OpenStep::default(),
             too_strong: 0.0,
-            velocity: Velocity::default(),
+            walk: [AxisWalk::default(); 2],
             tag: TagOffset::default(),
             levels: LevelEvidence::default(),
             fix: Fix::default(),
