@@ -89,5 +89,6 @@ pub use crate::load::{SOURCE_BYTES_MAX, SOURCES_MAX, load};
 pub use crate::mistake::{Mistake, Source};
 pub use crate::venue::{
     BEACONS_MAX, Beacon, BeaconIdentity, HUBS_MAX, Hub, LEVELS_MAX, Level, PLACES_MAX, Place, Venue, ZONES_MAX, Zone,
+    hub_key,
 };
 pub use crate::walks::{Route, WALK_M_PER_S, Walks, WayPoint};

@@ -109,6 +109,9 @@ pub struct Place {
 pub struct Hub {
     /// The feature's id, which is also the name in its certificate.
     pub id: String,
+    /// Other names that it goes by in its maker's payloads: an address, a room, a host name. Unique in the map, whatever
+    /// their case.
+    pub aliases: Vec<String>,
     /// The floor it is on.
     pub level: LevelIx,
     /// Where it hangs.
@@ -190,6 +193,15 @@ impl Venue {
         self.hubs.iter().position(|hub| hub.id == id).map(|at| HubIx(at as u16))
     }
 
+    /// The hub that goes by this name: its id or one of its aliases, whatever their case. Walks over all hubs; whoever
+    /// asks often keeps a table by [`hub_key`].
+    #[must_use]
+    pub fn hub_by_name(&self, name: &str) -> Option<HubIx> {
+        let key = hub_key(name);
+        let goes_by = |hub: &Hub| hub_key(&hub.id) == key || hub.aliases.iter().any(|alias| hub_key(alias) == key);
+        self.hubs.iter().position(goes_by).map(|at| HubIx(at as u16))
+    }
+
     /// The beacon with this id.
     #[must_use]
     pub fn beacon_by_id(&self, id: &str) -> Option<BeaconIx> {
@@ -206,5 +218,30 @@ impl Venue {
             .iter()
             .position(|level| level.id == id)
             .map(|at| LevelIx(at as u8))
+    }
+}
+
+/// A hub's name as it is compared: in lower case, and when it is an address of 6 or 8 bytes, without what separates its
+/// bytes, so that `AC:23:3F:C0:36:41` and `ac233fc03641` are one name.
+#[must_use]
+pub fn hub_key(name: &str) -> String {
+    let digits: String = name.chars().filter(|char| !matches!(char, ':' | '-')).collect();
+    let is_address = matches!(digits.len(), 12 | 16) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_address { digits } else { name.to_owned() }.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hub_key;
+
+    #[test]
+    fn an_address_is_one_name_however_it_is_written() {
+        assert_eq!(hub_key("AC:23:3F:C0:36:41"), hub_key("ac233fc03641"));
+        assert_eq!(hub_key("Living-Room"), "living-room");
+        assert_ne!(
+            hub_key("ab-cd"),
+            hub_key("abcd"),
+            "a hyphen tells two names apart that are no addresses"
+        );
     }
 }

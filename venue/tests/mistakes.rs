@@ -167,6 +167,34 @@ fn a_feature_referred_to_is_blamed_once_for_its_own_mistake() {
 }
 
 #[test]
+fn a_hub_has_its_names_to_itself() {
+    let heights = "\"height_m\": 3,";
+    let named = |aliases: &str| format!("{heights} \"aliases\": {aliases},");
+    check(heights, &named("[\"kitchen\", \"AC:23:3F:C0:36:41\"]"), &[]);
+    check(
+        heights,
+        &named("[\"Kitchen\", \"kitchen\"]"),
+        &[("\"kitchen\"", "already goes by `kitchen`", "no other hub")],
+    );
+    check(
+        heights,
+        &named("[\"ac233fc03641\", \"AC:23:3F:C0:36:41\"]"),
+        &[("\"AC:23:3F:C0:36:41\"", "already goes by", "no other hub")],
+    );
+    check(
+        heights,
+        &named("[\"HUB-1\"]"),
+        &[("\"HUB-1\"", "already goes by `HUB-1`", "no other hub")],
+    );
+    check(heights, &named("[\" \"]"), &[("\" \"", "no name", "1 to 64 bytes")]);
+    check(
+        heights,
+        &named("\"kitchen\""),
+        &[("\"kitchen\"", "text", "[\"kitchen\"")],
+    );
+}
+
+#[test]
 fn an_id_is_used_once() {
     check(
         "\"beacon-1\"",

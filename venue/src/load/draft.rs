@@ -7,8 +7,8 @@ use super::collection::Feature;
 use super::frame::Frame;
 use super::json::Members;
 use super::property::{
-    END, LABELS, Labels, Reference, end, kinds, labels, name, number, number_or, optional_name, reference, references,
-    time_zone,
+    END, LABELS, Labels, Reference, aliases, end, kinds, labels, name, number, number_or, optional_name, reference,
+    references, time_zone,
 };
 use super::shape;
 use crate::geometry::{Point, Polygon};
@@ -68,6 +68,7 @@ pub(super) struct TraversalDraft<'a, 'r> {
 }
 
 pub(super) struct HubDraft<'a, 'r> {
+    pub(super) aliases: Vec<Reference<'a, 'r>>,
     pub(super) level: Reference<'a, 'r>,
     pub(super) height_m: f32,
     pub(super) zones: Vec<Reference<'a, 'r>>,
@@ -296,10 +297,14 @@ pub(super) fn traversal<'a, 'r>(feature: &Feature<'a, 'r>) -> Option<TraversalDr
 }
 
 pub(super) fn hub<'a, 'r>(feature: &Feature<'a, 'r>, frame: &Frame) -> Option<HubDraft<'a, 'r>> {
-    let properties = feature
-        .properties
-        .members(&["name", "level_id", "height_m", "zone_ids"], "the hub's properties")?;
+    let properties = feature.properties.members(
+        &["name", "aliases", "level_id", "height_m", "zone_ids"],
+        "the hub's properties",
+    )?;
     optional_name(&properties);
+    let aliases = properties
+        .find("aliases")
+        .map_or(Some(Vec::new()), |item| aliases(&item));
     let level = reference(&properties, "level_id", "the id of a level");
     let height_m = number(&properties, "height_m", 0.0, 50.0, "metres above the floor, 0 to 50");
     let expected = "the ids of the sections it may report, at least one";
@@ -308,6 +313,7 @@ pub(super) fn hub<'a, 'r>(feature: &Feature<'a, 'r>, frame: &Frame) -> Option<Hu
         .and_then(|item| references(&item, expected));
     let at = shape::point(&feature.geometry, frame);
     Some(HubDraft {
+        aliases: aliases?,
         level: level?,
         height_m: height_m? as f32,
         zones: zones?,

@@ -3,7 +3,7 @@
 //! A reference to a feature that is there but was itself mistaken is passed over in silence, so that one slip is reported
 //! once and not again by everybody who refers to it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::collection::Feature;
 use super::draft;
@@ -13,7 +13,7 @@ use super::property::Reference;
 use crate::geometry::{Point, Polygon};
 use crate::index::{LevelIx, ZoneIx};
 use crate::plan::{LevelPlan, Passage, Plan, Unit, UnitIx};
-use crate::venue::{Beacon, Hub, Level, Place, Zone};
+use crate::venue::{Beacon, Hub, Level, Place, Zone, hub_key};
 
 /// How far outside its level a point may lie: the thickness of an outer wall.
 const OUTSIDE_M_MAX: f32 = 0.5;
@@ -82,6 +82,8 @@ impl Kind {
 struct Linker<'a, 'r> {
     frame: Frame,
     ids: HashMap<&'a str, Entry>,
+    /// What hubs go by, each as [`hub_key`] writes it.
+    hub_names: HashSet<String>,
     linked: Linked<'a, 'r>,
 }
 
@@ -115,7 +117,13 @@ pub(super) fn link<'a, 'r>(features: &[Feature<'a, 'r>], frame: Frame, pitch_m: 
         is_plan_whole: true,
         are_zones_whole: true,
     };
-    let mut linker = Linker { frame, ids, linked };
+    let hub_names = features.iter().filter(|feature| feature.kind == "hub");
+    let mut linker = Linker {
+        frame,
+        ids,
+        hub_names: hub_names.map(|feature| hub_key(feature.id)).collect(),
+        linked,
+    };
     let of = |kinds: &'static [&'static str]| features.iter().filter(move |feature| kinds.contains(&feature.kind));
     linker.levels(&of(&["level"]).copied().collect::<Vec<_>>());
     for feature in of(&["unit"]) {
@@ -296,15 +304,33 @@ impl<'a, 'r> Linker<'a, 'r> {
         let zones: Vec<Option<ZoneIx>> = draft.zones.iter().map(|reference| self.zone_ix(reference)).collect();
         let zones = zones.into_iter().collect::<Option<Vec<ZoneIx>>>()?;
         self.check_inside(level, draft.at, feature)?;
+        let aliases = self.aliases(&draft.aliases)?;
         let (id, at, height_m) = (feature.id.to_owned(), draft.at, draft.height_m);
         self.linked.hubs.push(Hub {
             id,
+            aliases,
             level,
             at,
             height_m,
             zones,
         });
         Some(())
+    }
+
+    /// Notes a name that two hubs go by: whose sighting it is could not be told.
+    fn aliases(&mut self, names: &[Reference<'a, 'r>]) -> Option<Vec<String>> {
+        let mut is_new = |name: &Reference<'a, 'r>| {
+            let is_new = self.hub_names.insert(hub_key(name.id));
+            if !is_new {
+                name.item.wrong(
+                    format!("a hub already goes by `{}`", name.id),
+                    "a name that no other hub has",
+                );
+            }
+            is_new.then(|| name.id.to_owned())
+        };
+        let aliases: Vec<Option<String>> = names.iter().map(&mut is_new).collect();
+        aliases.into_iter().collect()
     }
 
     fn beacon(&mut self, feature: &Feature<'a, 'r>) -> Option<()> {

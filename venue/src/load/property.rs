@@ -132,6 +132,25 @@ pub(super) fn references<'a, 'r>(item: &Item<'a, 'r>, expected: &str) -> Option<
     read.into_iter().collect()
 }
 
+/// Other names of a hub.
+pub(super) fn aliases<'a, 'r>(item: &Item<'a, 'r>) -> Option<Vec<Reference<'a, 'r>>> {
+    let expected = "names that payloads give the hub, 1 to 64 bytes each: [\"kitchen\", \"AC233FC03641\"]";
+    let is_name = |name: &str| (1..=super::collection::ID_LEN_MAX).contains(&name.len()) && name.trim() == name;
+    let read: Vec<Option<Reference<'a, 'r>>> = item
+        .array(LIST_LEN_MAX, expected)?
+        .iter()
+        .map(|item| {
+            let id = item.text(expected)?;
+            if is_name(id) && !id.chars().any(char::is_control) {
+                return Some(Reference { id, item: *item });
+            }
+            item.wrong("this is no name", expected);
+            None
+        })
+        .collect();
+    read.into_iter().collect()
+}
+
 /// One end of a traversal.
 pub(super) fn end<'a, 'r>(item: &Item<'a, 'r>) -> Option<Reference<'a, 'r>> {
     let members = item.members(&["id", "feature_type"], END)?;
