@@ -93,7 +93,21 @@ impl Hubs {
         HubIntake {
             hub: hub_ix,
             boot_epoch,
+            is_numbered: true,
             window: Window::starting_at(next),
+            resolved: Resolved::new(),
+        }
+    }
+
+    /// A hub whose sightings have no numbers of their own: they count in the order of their arrival. Leaves what is
+    /// remembered of the hub's own numbers alone, so that a hub may come in by two ways at once.
+    #[must_use]
+    pub(super) fn by_arrival(hub_ix: HubIx) -> HubIntake {
+        HubIntake {
+            hub: hub_ix,
+            boot_epoch: 0,
+            is_numbered: false,
+            window: Window::starting_at(0),
             resolved: Resolved::new(),
         }
     }
@@ -101,6 +115,7 @@ impl Hubs {
     /// Remembers how far a hub was taken.
     pub(super) fn keep(&self, intake: &HubIntake) {
         if let Some(hub) = self.hubs.get(intake.hub.index())
+            && intake.is_numbered
             && hub.boot_epoch.load(Ordering::Relaxed) == intake.boot_epoch
         {
             hub.next_sequence.fetch_max(intake.next_sequence(), Ordering::Relaxed);
@@ -143,6 +158,8 @@ pub struct HubIntake {
     pub hub: HubIx,
     /// Its boot epoch.
     pub boot_epoch: u64,
+    /// Whether the numbers are the hub's own, rather than those of arrival.
+    is_numbered: bool,
     window: Window,
     resolved: Resolved,
 }
@@ -296,6 +313,27 @@ mod tests {
         assert!(window.take(5_001 - WINDOW_LEN));
         assert!(!window.take(5_001 - WINDOW_LEN));
         assert!(window.take(u64::MAX), "the last number of all is taken without a panic");
+    }
+
+    #[test]
+    fn a_hub_that_comes_in_by_two_ways_does_not_disturb_its_own_numbers() {
+        let hubs = Hubs {
+            hubs: vec![Hub {
+                alive_us: AtomicU64::new(0),
+                boot_epoch: AtomicU64::new(0),
+                next_sequence: AtomicU64::new(0),
+            }],
+            seers: Vec::new(),
+        };
+        let mut numbered = hubs.connect(HubIx(0), 7, 0);
+        assert!(numbered.take(0) && numbered.take(1));
+        hubs.keep(&numbered);
+        let mut arriving = Hubs::by_arrival(HubIx(0));
+        for arrival in 0..50 {
+            assert!(arriving.take(arrival));
+            hubs.keep(&arriving);
+        }
+        assert_eq!(hubs.connect(HubIx(0), 7, 0).next_sequence(), 2);
     }
 
     #[test]

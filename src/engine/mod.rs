@@ -230,6 +230,15 @@ impl Engine {
         self.hubs.connect(hub, boot_epoch, oldest_sequence)
     }
 
+    /// A hub came in by a way that has no numbers, such as MQTT or HTTP: its sightings count in the order of their
+    /// arrival, and the numbers given to [`Engine::on_sighting`] are the caller's own, from 0. What is remembered of
+    /// the hub's own numbers is left alone.
+    #[must_use]
+    pub fn hub_arriving(&self, now: Timestamp, hub: HubIx) -> HubIntake {
+        self.hubs.on_alive(now, hub);
+        Hubs::by_arrival(hub)
+    }
+
     /// A hub said anything at all; also remembers how far its sightings were taken.
     pub fn on_hub_alive(&self, now: Timestamp, intake: &HubIntake) {
         self.hubs.on_alive(now, intake.hub);

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 #[expect(
     clippy::disallowed_types,
-    reason = "one per tag, held for one fold; the hub listener is one thread, so nobody waits"
+    reason = "one per tag, held for one fold; hubs and doors are a thread each, so that two meet only over one tag"
 )]
 use std::sync::{Mutex, OnceLock, PoisonError};
 
