@@ -26,6 +26,7 @@ fn write_all(shared: &Shared, text: &mut String) -> fmt::Result {
     write_counters(metrics, text)?;
     write_errors(metrics, text)?;
     write_decides(metrics, text)?;
+    metrics.doors.write(text)?;
     write_engine(shared, text)
 }
 

@@ -131,18 +131,8 @@ impl Intake {
                 self.engine.skip(sequence);
                 continue;
             };
-            match shared.engine.on_sighting(now, &mut self.engine, sequence, &sighting) {
-                SightingOutcome::Folded => tally.folded += 1,
-                SightingOutcome::Moved(change) => {
-                    tally.moved += 1;
-                    shared.subscribers.wake(change.customer);
-                }
-                SightingOutcome::Duplicate => tally.duplicate += 1,
-                SightingOutcome::Late => tally.late += 1,
-                SightingOutcome::Beacon => tally.beacon += 1,
-                SightingOutcome::UnknownTag => tally.unknown_tag += 1,
-                SightingOutcome::NotARadioValue => tally.no_radio_value += 1,
-            }
+            let outcome = shared.engine.on_sighting(now, &mut self.engine, sequence, &sighting);
+            tally.count(shared, outcome);
         }
         shared.engine.on_hub_alive(now, &self.engine);
     }
@@ -150,7 +140,7 @@ impl Intake {
 
 /// What one chunk brought.
 #[derive(Default)]
-struct Tally {
+pub(super) struct Tally {
     batches: u64,
     folded: u64,
     moved: u64,
@@ -163,7 +153,23 @@ struct Tally {
 }
 
 impl Tally {
-    fn add_to(&self, metrics: &Metrics) {
+    /// Counts what became of a sighting, and wakes who listens when somebody went elsewhere by it.
+    pub(super) fn count(&mut self, shared: &Shared, outcome: SightingOutcome) {
+        match outcome {
+            SightingOutcome::Folded => self.folded += 1,
+            SightingOutcome::Moved(change) => {
+                self.moved += 1;
+                shared.subscribers.wake(change.customer);
+            }
+            SightingOutcome::Duplicate => self.duplicate += 1,
+            SightingOutcome::Late => self.late += 1,
+            SightingOutcome::Beacon => self.beacon += 1,
+            SightingOutcome::UnknownTag => self.unknown_tag += 1,
+            SightingOutcome::NotARadioValue => self.no_radio_value += 1,
+        }
+    }
+
+    pub(super) fn add_to(&self, metrics: &Metrics) {
         metrics.add(Counter::BatchStream, self.batches);
         metrics.add(Counter::SightingFolded, self.folded);
         metrics.add(Counter::SightingMoved, self.moved);

@@ -11,6 +11,7 @@ use hdrhistogram::Histogram;
 use nextbest_proto::error::TABLE;
 use nextbest_proto::v1::ErrorCode;
 
+use super::doors::DoorCounts;
 use super::latency::Latency;
 
 /// One line of the table of counters.
@@ -86,6 +87,8 @@ pub struct Metrics {
     decide_buckets: [AtomicU64; DECIDE_BUCKETS_NS.len() + 1],
     decide_sum_ns: AtomicU64,
     decide_latency: Latency,
+    /// What came in by the doors for other makers' hubs.
+    pub doors: DoorCounts,
 }
 
 impl Default for Metrics {
@@ -97,6 +100,7 @@ impl Default for Metrics {
             decide_buckets: [const { AtomicU64::new(0) }; DECIDE_BUCKETS_NS.len() + 1],
             decide_sum_ns: AtomicU64::new(0),
             decide_latency: Latency::default(),
+            doors: DoorCounts::default(),
         }
     }
 }

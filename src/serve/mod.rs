@@ -3,6 +3,7 @@
 //! ```text
 //! apps  --QUIC--> [thread "apps"]  decide, signal, outcome, push ---+
 //! hubs  --QUIC--> [thread "hubs"]  sightings, ticks ----------------+--> one Engine, shared
+//! other hubs ----> [thread "doors"] MQTT, HTTP, UDP payloads ------+
 //! people --HTTPS-> [thread "http"] health, readiness, metrics ------+
 //!                  [thread "learning"] the radio map, once a minute +
 //! ```
@@ -16,6 +17,7 @@ mod app_worker;
 pub mod certificate;
 pub mod clock;
 mod closing;
+pub mod doors;
 mod exposition;
 mod http;
 mod hub_session;
@@ -49,6 +51,7 @@ use tokio::sync::watch;
 
 use self::app_worker::AppWorker;
 use self::clock::Clock;
+use self::doors::{DoorAddrs, DoorSockets, DoorsSettings};
 use self::hub_worker::HubWorker;
 use self::keys::{KeyFolder, KeysError};
 use self::listener::Listener;
@@ -79,6 +82,8 @@ pub struct GatewaySettings {
     pub busy_poll: bool,
     /// How long peers may take to leave when the gateway stops. At most [`DRAIN_WAIT_MAX`].
     pub drain_wait: Duration,
+    /// The doors for other makers' hubs; by default all are shut.
+    pub doors: DoorsSettings,
 }
 
 /// Longest wait for peers to leave, so that a stop takes five seconds at most.
@@ -97,6 +102,7 @@ impl Default for GatewaySettings {
             hubs: Limits::HUB,
             busy_poll: false,
             drain_wait: Duration::from_secs(1),
+            doors: DoorsSettings::default(),
         }
     }
 }
@@ -122,6 +128,7 @@ impl From<&ServeSettings> for GatewaySettings {
             },
             busy_poll: false,
             drain_wait: Duration::from_secs(u64::from(pack.drain_s)).min(DRAIN_WAIT_MAX),
+            doors: DoorsSettings::default(),
         }
     }
 }
@@ -177,6 +184,7 @@ pub struct Gateway {
     app_addr: SocketAddr,
     hub_addr: SocketAddr,
     http_addrs: Vec<SocketAddr>,
+    door_addrs: DoorAddrs,
     metrics: Arc<Metrics>,
     stage: watch::Sender<Stage>,
     threads: Vec<JoinHandle<()>>,
@@ -212,6 +220,7 @@ impl Gateway {
         let (app_config, hub_config) = (transport::app_config(keys, &apps)?, transport::hub_config(keys, &hubs)?);
         let (app_socket, app_addr) = bind_udp("apps", settings.listen)?;
         let (hub_socket, hub_addr) = bind_udp("hubs", settings.listen_hubs)?;
+        let doors = bind_doors(&settings.doors)?;
         let http: Vec<_> = settings
             .http
             .into_iter()
@@ -236,6 +245,7 @@ impl Gateway {
             app_addr,
             hub_addr,
             http_addrs,
+            door_addrs: doors.addrs(),
             metrics,
             stage,
             threads: Vec::new(),
@@ -261,6 +271,7 @@ impl Gateway {
         })?;
         let of_learning = Arc::clone(&shared);
         gateway.thread("learning", false, move || Ok(learning::run(of_learning)))?;
+        gateway.open_doors(&shared, &settings.doors, doors)?;
         for (socket, _) in http {
             let (tls, shared) = (transport::http_config(keys)?, Arc::clone(&shared));
             gateway.thread("http", false, move || http::serve(shared, socket, tls))?;
@@ -286,6 +297,12 @@ impl Gateway {
         &self.http_addrs
     }
 
+    /// Where hubs of other makers come in, as far as that was asked for.
+    #[must_use]
+    pub const fn door_addrs(&self) -> DoorAddrs {
+        self.door_addrs
+    }
+
     /// What the gateway counts.
     #[must_use]
     pub const fn metrics(&self) -> &Arc<Metrics> {
@@ -301,6 +318,20 @@ impl Gateway {
                 tracing::error!("a thread of the gateway has panicked");
             }
         }
+    }
+
+    /// Starts the thread of the doors, when a door is open.
+    fn open_doors(
+        &mut self,
+        shared: &Arc<Shared>,
+        settings: &DoorsSettings,
+        sockets: DoorSockets,
+    ) -> Result<(), StartError> {
+        if !sockets.are_any() {
+            return Ok(());
+        }
+        let (shared, settings) = (Arc::clone(shared), settings.clone());
+        self.thread("doors", false, move || doors::open(shared, settings, sockets))
     }
 
     fn thread<F: Future<Output = ()>>(
@@ -324,6 +355,16 @@ fn check_venue(engine: &Engine, keys: &KeyFolder) -> Result<(), StartError> {
     Err(StartError::Venue {
         keys: keys.venue_id().to_owned(),
         pack: pack.clone(),
+    })
+}
+
+fn bind_doors(settings: &DoorsSettings) -> Result<DoorSockets, StartError> {
+    let udp = settings
+        .udp
+        .map(|address| bind_udp("other hubs", address))
+        .transpose()?;
+    Ok(DoorSockets {
+        udp: udp.map(|(socket, _)| socket),
     })
 }
 

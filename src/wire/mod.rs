@@ -12,6 +12,7 @@ mod decision;
 mod error;
 mod fields;
 mod hub;
+pub mod payload;
 mod sightings;
 mod signal;
 

@@ -1,0 +1,39 @@
+//! What the doors are told. Everything has a default but where they listen: a door that nobody asked for is shut.
+
+use std::net::SocketAddr;
+
+use super::bucket::Rate;
+use crate::wire::payload::Topics;
+
+/// The doors that are open.
+#[derive(Clone, Debug, Default)]
+pub struct DoorsSettings {
+    /// UDP address for raddecs; `None`: not listened on.
+    pub udp: Option<SocketAddr>,
+    /// How fast whom may come.
+    pub limits: DoorLimits,
+    /// How the topics of MQTT families begin.
+    pub topics: Topics,
+}
+
+/// How fast whom may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoorLimits {
+    /// Payloads from one address.
+    pub payloads: Rate,
+    /// Reports of one hub.
+    pub reports: Rate,
+}
+
+impl Default for DoorLimits {
+    /// A gateway that sends what it heard every 100 ms, and a room of 400 people heard five times a second.
+    fn default() -> Self {
+        Self {
+            payloads: Rate { per_s: 200, burst: 400 },
+            reports: Rate {
+                per_s: 2_000,
+                burst: 4_000,
+            },
+        }
+    }
+}
