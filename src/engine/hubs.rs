@@ -26,6 +26,9 @@ struct Hub {
     next_sequence: AtomicU64,
 }
 
+/// Set in the time when a hub was heard once it is known to have gone. No clock reaches it in 292,000 years.
+const GONE: u64 = 1 << 63;
+
 /// All hubs of the venue.
 pub(super) struct Hubs {
     hubs: Vec<Hub>,
@@ -74,6 +77,13 @@ impl Hubs {
     pub(super) fn on_alive(&self, now: Timestamp, hub: HubIx) {
         if let Some(hub) = self.hubs.get(hub.index()) {
             hub.alive_us.store(now.as_micros().saturating_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// A hub has gone, as itself or its broker says: it is dead at once, and until it is heard again.
+    pub(super) fn on_gone(&self, hub: HubIx) {
+        if let Some(hub) = self.hubs.get(hub.index()) {
+            hub.alive_us.fetch_or(GONE, Ordering::Relaxed);
         }
     }
 
@@ -132,7 +142,7 @@ impl Hubs {
     /// Every hub.
     pub(super) fn states(&self, now: Timestamp, dead_after_ms: u32) -> impl Iterator<Item = HubState> + '_ {
         (0_u16..).zip(&self.hubs).map(move |(hub_ix, hub)| {
-            let heard_us = hub.alive_us.load(Ordering::Relaxed).checked_sub(1);
+            let heard_us = (hub.alive_us.load(Ordering::Relaxed) & !GONE).checked_sub(1);
             HubState {
                 hub: HubIx(hub_ix),
                 is_alive: self.is_alive(now, dead_after_ms, hub_ix),
@@ -147,7 +157,9 @@ impl Hubs {
             .hubs
             .get(usize::from(hub_ix))
             .map_or(0, |hub| hub.alive_us.load(Ordering::Relaxed));
-        heard_us != 0 && now.as_micros().saturating_sub(heard_us - 1) <= u64::from(dead_after_ms) * 1_000
+        heard_us != 0
+            && heard_us & GONE == 0
+            && now.as_micros().saturating_sub(heard_us - 1) <= u64::from(dead_after_ms) * 1_000
     }
 }
 
@@ -313,6 +325,26 @@ mod tests {
         assert!(window.take(5_001 - WINDOW_LEN));
         assert!(!window.take(5_001 - WINDOW_LEN));
         assert!(window.take(u64::MAX), "the last number of all is taken without a panic");
+    }
+
+    #[test]
+    fn a_hub_that_has_gone_is_dead_until_it_is_heard_again() {
+        let hubs = Hubs {
+            hubs: vec![Hub {
+                alive_us: AtomicU64::new(0),
+                boot_epoch: AtomicU64::new(0),
+                next_sequence: AtomicU64::new(0),
+            }],
+            seers: Vec::new(),
+        };
+        let state = |at_ms| hubs.states(Timestamp::from_millis(at_ms), 10_000).next().unwrap();
+        hubs.on_alive(Timestamp::from_millis(100), HubIx(0));
+        assert!(state(200).is_alive);
+        hubs.on_gone(HubIx(0));
+        assert!(!state(200).is_alive);
+        assert_eq!(state(200).heard_ms_ago, Some(100), "when it was heard is still known");
+        hubs.on_alive(Timestamp::from_millis(300), HubIx(0));
+        assert!(state(400).is_alive);
     }
 
     #[test]

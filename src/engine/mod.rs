@@ -239,6 +239,11 @@ impl Engine {
         Hubs::by_arrival(hub)
     }
 
+    /// A hub has gone, as itself or its broker says. It is dead from now on, until it says anything.
+    pub fn on_hub_gone(&self, hub: HubIx) {
+        self.hubs.on_gone(hub);
+    }
+
     /// A hub said anything at all; also remembers how far its sightings were taken.
     pub fn on_hub_alive(&self, now: Timestamp, intake: &HubIntake) {
         self.hubs.on_alive(now, intake.hub);
