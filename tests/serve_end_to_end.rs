@@ -103,6 +103,7 @@ async fn a_person_is_sent_to_the_nearest_stand_and_past_it_when_it_is_crowded() 
         decision.zone == "floor-west"
     })
     .await;
+    assert_eq!(house.alive_hubs(), HUBS.len());
     let quiet = app.query(food()).await.unwrap();
     let nearest = place(&quiet).expect("a place");
     assert_eq!(nearest.id, "west-grill", "{quiet:?}");

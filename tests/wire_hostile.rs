@@ -58,6 +58,7 @@ impl Scene {
             .await
             .unwrap();
         assert_eq!(acknowledged(&mut self.good_hub).await, self.next_sequence + 1);
+        assert_ne!(self.house.alive_hubs(), 0);
     }
 
     async fn raw_app(&self) -> (Endpoint, Connection) {

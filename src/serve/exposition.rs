@@ -112,16 +112,18 @@ fn write_engine(shared: &Shared, text: &mut String) -> fmt::Result {
     let engine = &shared.engine;
     let generation = engine.generation();
     head(text, "nextbest_connections", "Open connections.", "gauge")?;
-    writeln!(
-        text,
-        "nextbest_connections{{of=\"apps\"}} {}",
-        shared.metrics.gauge(Gauge::Apps)
-    )?;
-    writeln!(
-        text,
-        "nextbest_connections{{of=\"hubs\"}} {}",
-        shared.metrics.gauge(Gauge::Hubs)
-    )?;
+    for (of, gauge) in [
+        ("apps", Gauge::Apps),
+        ("hubs", Gauge::Hubs),
+        ("mqtt_brokers", Gauge::MqttBrokers),
+        ("mqtt_hubs", Gauge::MqttHubs),
+    ] {
+        writeln!(
+            text,
+            "nextbest_connections{{of=\"{of}\"}} {}",
+            shared.metrics.gauge(gauge)
+        )?;
+    }
     let (alive, known) = engine.hubs(now).fold((0, 0), |(alive, known), hub| {
         (alive + u32::from(hub.is_alive), known + 1)
     });

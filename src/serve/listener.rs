@@ -64,9 +64,10 @@ impl Listener {
     ) -> io::Result<Self> {
         let runtime = Arc::new(TokioRuntime);
         let endpoint = Endpoint::new(EndpointConfig::default(), Some(config), socket, runtime)?;
-        let connected = match open {
-            Gauge::Apps => Counter::AppConnected,
-            Gauge::Hubs => Counter::HubConnected,
+        let connected = if open == Gauge::Apps {
+            Counter::AppConnected
+        } else {
+            Counter::HubConnected
         };
         Ok(Self {
             endpoint,

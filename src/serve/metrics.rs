@@ -62,6 +62,19 @@ counters! {
     HandshakeFailed "nextbest_handshakes_total" "outcome" "failed" "Handshakes by what became of them.";
     HandshakeRefused "nextbest_handshakes_total" "outcome" "refused_full" "Handshakes by what became of them.";
     HandshakeRetried "nextbest_handshakes_total" "outcome" "retried" "Handshakes by what became of them.";
+    MqttConnected "nextbest_mqtt_broker_total" "event" "connected" "What happened between nextbest and the venue's MQTT broker.";
+    MqttLost "nextbest_mqtt_broker_total" "event" "lost" "What happened between nextbest and the venue's MQTT broker.";
+    MqttUnreachable "nextbest_mqtt_broker_total" "event" "unreachable" "What happened between nextbest and the venue's MQTT broker.";
+    MqttRefused "nextbest_mqtt_broker_total" "event" "refused" "What happened between nextbest and the venue's MQTT broker.";
+    MqttOversize "nextbest_mqtt_broker_total" "event" "oversize" "What happened between nextbest and the venue's MQTT broker.";
+    MqttHubConnected "nextbest_mqtt_hubs_total" "outcome" "connected" "Hubs at the MQTT listener by what became of them.";
+    MqttHubRefused "nextbest_mqtt_hubs_total" "outcome" "refused" "Hubs at the MQTT listener by what became of them.";
+    MqttHubBroken "nextbest_mqtt_hubs_total" "outcome" "broken" "Hubs at the MQTT listener by what became of them.";
+    MqttHubFull "nextbest_mqtt_hubs_total" "outcome" "full" "Hubs at the MQTT listener by what became of them.";
+    MqttUnknownTopic "nextbest_mqtt_left_out_total" "reason" "unknown_topic" "What of MQTT messages was left out, by why.";
+    MqttRetained "nextbest_mqtt_left_out_total" "reason" "retained" "What of MQTT messages was left out, by why.";
+    MqttSentAgain "nextbest_mqtt_left_out_total" "reason" "sent_again" "What of MQTT messages was left out, by why.";
+    MqttOfAnotherHub "nextbest_mqtt_left_out_total" "reason" "of_another_hub" "What of MQTT messages was left out, by why.";
 }
 
 /// Everything that goes up and down.
@@ -71,7 +84,14 @@ pub enum Gauge {
     Apps,
     /// Connections of hubs.
     Hubs,
+    /// Sessions with the venue's MQTT broker: 1 or 0.
+    MqttBrokers,
+    /// Hubs at the MQTT listener.
+    MqttHubs,
 }
+
+/// Values of [`Gauge`].
+const GAUGES_LEN: usize = 4;
 
 /// Upper ends of the buckets of the latency of a decide, in nanoseconds.
 pub const DECIDE_BUCKETS_NS: [u64; 11] = [
@@ -83,7 +103,7 @@ pub const DECIDE_BUCKETS_NS: [u64; 11] = [
 pub struct Metrics {
     counters: [AtomicU64; COUNTERS.len()],
     errors: [AtomicU64; TABLE.len()],
-    gauges: [AtomicI64; 2],
+    gauges: [AtomicI64; GAUGES_LEN],
     decide_buckets: [AtomicU64; DECIDE_BUCKETS_NS.len() + 1],
     decide_sum_ns: AtomicU64,
     decide_latency: Latency,
@@ -96,7 +116,7 @@ impl Default for Metrics {
         Self {
             counters: [const { AtomicU64::new(0) }; COUNTERS.len()],
             errors: [const { AtomicU64::new(0) }; TABLE.len()],
-            gauges: [const { AtomicI64::new(0) }; 2],
+            gauges: [const { AtomicI64::new(0) }; GAUGES_LEN],
             decide_buckets: [const { AtomicU64::new(0) }; DECIDE_BUCKETS_NS.len() + 1],
             decide_sum_ns: AtomicU64::new(0),
             decide_latency: Latency::default(),

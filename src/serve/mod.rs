@@ -225,7 +225,7 @@ impl Gateway {
             .http
             .into_iter()
             .chain(settings.admin)
-            .map(bind_tcp)
+            .map(|address| bind_tcp("operators", address))
             .collect::<Result<_, _>>()?;
         let (stage, stage_receiver) = watch::channel(Stage::Serving);
         let metrics = Arc::new(Metrics::default());
@@ -327,7 +327,7 @@ impl Gateway {
         settings: &DoorsSettings,
         sockets: DoorSockets,
     ) -> Result<(), StartError> {
-        if !sockets.are_any() {
+        if !settings.are_any() {
             return Ok(());
         }
         let (shared, settings) = (Arc::clone(shared), settings.clone());
@@ -363,8 +363,13 @@ fn bind_doors(settings: &DoorsSettings) -> Result<DoorSockets, StartError> {
         .udp
         .map(|address| bind_udp("other hubs", address))
         .transpose()?;
+    let listener = settings.mqtt.listener.as_ref();
+    let mqtt = listener
+        .map(|listener| bind_tcp("hubs that speak MQTT", listener.address))
+        .transpose()?;
     Ok(DoorSockets {
         udp: udp.map(|(socket, _)| socket),
+        mqtt: mqtt.map(|(socket, _)| socket),
     })
 }
 
@@ -373,11 +378,7 @@ fn bind_udp(what: &'static str, address: SocketAddr) -> Result<(std::net::UdpSoc
     bound.map_err(|reason| StartError::Bind { what, address, reason })
 }
 
-fn bind_tcp(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+fn bind_tcp(what: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let bound = TcpListener::bind(address).and_then(|socket| socket.local_addr().map(|bound| (socket, bound)));
-    bound.map_err(|reason| StartError::Bind {
-        what: "operators",
-        address,
-        reason,
-    })
+    bound.map_err(|reason| StartError::Bind { what, address, reason })
 }

@@ -34,6 +34,8 @@ pub(crate) const HUBS: [&str; 3] = ["hub-west", "hub-middle", "hub-east"];
 pub(crate) struct House {
     pub(crate) gateway: Gateway,
     pub(crate) keys: KeyFolder,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) clock: Clock,
     pub(crate) signer: TokenSigner,
     pub(crate) dir: TempDir,
 }
@@ -58,13 +60,21 @@ impl House {
         let keys = KeyFolder::open(dir.path()).unwrap();
         let generation = Generation::build(pack().spec).unwrap();
         let engine = Arc::new(Engine::new(generation).unwrap());
-        let gateway = Gateway::start(settings, engine, &keys, Clock::start()).unwrap();
+        let clock = Clock::start();
+        let gateway = Gateway::start(settings, Arc::clone(&engine), &keys, clock).unwrap();
         Self {
             gateway,
+            engine,
+            clock,
             signer: keys.token_signer().unwrap(),
             keys,
             dir,
         }
+    }
+
+    /// How many hubs are alive.
+    pub(crate) fn alive_hubs(&self) -> usize {
+        self.engine.hubs(self.clock.now()).filter(|hub| hub.is_alive).count()
     }
 
     pub(crate) fn trust(&self) -> Trust {

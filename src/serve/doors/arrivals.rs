@@ -67,6 +67,12 @@ impl Arrivals {
             .is_some()
     }
 
+    /// A hub has gone. False when the map does not have it.
+    pub(super) fn gone(&mut self, now: Timestamp, name: &str) -> bool {
+        let hub = self.hub(now, name);
+        hub.map(|hub| self.engine.on_hub_gone(hub)).is_some()
+    }
+
     /// A report arrives.
     pub(super) fn arrive(&mut self, now: Timestamp, report: &Report<'_>) -> Result<SightingOutcome, ReportOutcome> {
         let (engine, rate) = (Arc::clone(&self.engine), self.rate);

@@ -20,13 +20,14 @@
 mod arrivals;
 mod bucket;
 mod counts;
+pub mod mqtt;
 mod settings;
 mod udp;
 
 use std::cell::RefCell;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ use self::arrivals::Arrivals;
 use self::bucket::Sources;
 use super::intake::Tally;
 use super::shared::{Shared, Stage};
-use crate::wire::payload::{Family, HubStatus, PayloadError, Read, Said, Say, read_topic};
+use crate::wire::payload::{Family, HubStatus, PayloadError, Read, Said, Say};
 
 pub use self::bucket::Rate;
 pub use self::counts::{DoorCounts, PayloadOutcome, ReportOutcome};
@@ -76,20 +77,6 @@ impl Doors {
         self.shared.stage.clone()
     }
 
-    /// Takes an MQTT message. `from` is the address of whoever published it, when a client did so to us; a broker does not
-    /// tell, and then only the limits of the hubs hold. A topic of no family is nobody's business: `Ok`, and not counted.
-    ///
-    /// # Errors
-    /// [`Refused`], which has been counted.
-    #[expect(dead_code, reason = "the MQTT door is the one that calls it")]
-    pub(super) fn take_topic(&self, from: Option<IpAddr>, topic: &str, payload: &[u8]) -> Result<Read, Refused> {
-        let topics = &self.settings.topics;
-        match topics.family(topic) {
-            Some(family) => self.take(from, family, |say| read_topic(topics, family, topic, payload, say)),
-            None => Ok(Read::default()),
-        }
-    }
-
     /// Takes a payload of a family that `read` reads.
     ///
     /// # Errors
@@ -118,7 +105,10 @@ impl Doors {
                     Err(outcome) => outcome,
                 },
                 Said::Hub { hub, status } => {
-                    let is_known = status == HubStatus::Gone || arrivals.alive(now, hub);
+                    let is_known = match status {
+                        HubStatus::Alive => arrivals.alive(now, hub),
+                        HubStatus::Gone => arrivals.gone(now, hub),
+                    };
                     if is_known { return } else { ReportOutcome::UnknownHub }
                 }
             };
@@ -153,6 +143,7 @@ impl Doors {
 #[derive(Debug, Default)]
 pub(super) struct DoorSockets {
     pub(super) udp: Option<UdpSocket>,
+    pub(super) mqtt: Option<TcpListener>,
 }
 
 /// Where the doors listen, as far as they are open.
@@ -160,6 +151,8 @@ pub(super) struct DoorSockets {
 pub struct DoorAddrs {
     /// UDP, for raddecs.
     pub udp: Option<SocketAddr>,
+    /// TCP, for hubs that speak MQTT without a broker.
+    pub mqtt: Option<SocketAddr>,
 }
 
 impl DoorSockets {
@@ -167,12 +160,8 @@ impl DoorSockets {
     pub(super) fn addrs(&self) -> DoorAddrs {
         DoorAddrs {
             udp: self.udp.as_ref().and_then(|socket| socket.local_addr().ok()),
+            mqtt: self.mqtt.as_ref().and_then(|socket| socket.local_addr().ok()),
         }
-    }
-
-    /// Whether a door is open.
-    pub(super) const fn are_any(&self) -> bool {
-        self.udp.is_some()
     }
 }
 
@@ -190,9 +179,13 @@ pub(super) fn open(
         .udp
         .map(|socket| udp::serve(Rc::clone(&doors), socket))
         .transpose()?;
+    let mqtt = mqtt::serve(&doors, sockets.mqtt)?;
     Ok(async move {
-        if let Some(udp) = udp {
-            udp.await;
-        }
+        let udp = async {
+            if let Some(udp) = udp {
+                udp.await;
+            }
+        };
+        tokio::join!(udp, mqtt);
     })
 }

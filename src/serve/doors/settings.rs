@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::bucket::Rate;
+use super::mqtt::MqttSettings;
 use crate::wire::payload::Topics;
 
 /// The doors that are open.
@@ -10,10 +11,19 @@ use crate::wire::payload::Topics;
 pub struct DoorsSettings {
     /// UDP address for raddecs; `None`: not listened on.
     pub udp: Option<SocketAddr>,
+    /// The venue's MQTT broker, and a listener of our own.
+    pub mqtt: MqttSettings,
     /// How fast whom may come.
     pub limits: DoorLimits,
     /// How the topics of MQTT families begin.
     pub topics: Topics,
+}
+
+impl DoorsSettings {
+    /// Whether a door is open.
+    pub(in crate::serve) const fn are_any(&self) -> bool {
+        self.udp.is_some() || self.mqtt.broker.is_some() || self.mqtt.listener.is_some()
+    }
 }
 
 /// How fast whom may come.
