@@ -64,10 +64,12 @@
 //! # In reading order
 //! `load` turns text into features and features into the model; `venue` is that model; `raster` paints units and zones
 //! onto the cells of `floor`; `walks` finds ways over them; `lookup` answers which zone a point is in; [`svg`] draws it all.
+//! [`table`] reads the comma-separated files beside a map: hubs, surveys, recordings.
 //! Deliberately absent: IO, clocks, people, opening hours and anything else that changes while the doors are open.
 
 mod load;
 mod mistake;
+pub mod table;
 mod venue;
 pub mod words;
 

@@ -100,7 +100,9 @@ fn hue(word: &str) -> u32 {
     }) % 360
 }
 
-fn escape(text: &str) -> String {
+/// Text as it may stand between two tags or quotes of an SVG file.
+#[must_use]
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -8,7 +8,7 @@
 //! Deliberately absent: scoring. The recording carries the truth ([`RecordedSighting::truth`]), and the summary
 //! says when each walk began, so whoever knows what the gateway believed can compare.
 
-mod recording;
+pub mod recording;
 
 use std::{sync::Arc, time::Duration};
 

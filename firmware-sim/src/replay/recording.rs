@@ -3,11 +3,11 @@
 //! ```text
 //! hubs.csv        hub,alias,x_m,y_m,z_m             one line for each hub; z is its height
 //! walks/*.csv     t_ms,hub,tag,rssi_dbm,x_m,y_m     one line for each sighting, in order of time; x and y are
-//!                                                   the truth of that moment and may be left empty
+//!                                                   the truth of that moment and may be empty or missing
 //! ```
 //!
-//! The first line names the columns. Parsing takes text, so that a test needs no file; [`Recording::read`] is
-//! the one function that opens any. Deliberately absent: quotes in fields, which no column needs.
+//! The first line names the columns, as in every [`Table`]. Parsing takes text, so that a test needs no file;
+//! [`Recording::read`] and [`read_source`] are the functions that open any. Deliberately absent: scoring.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nextbest_venue::Point;
+use nextbest_venue::{Mistake, Point, Source, table::Table};
 
 /// Hubs and what they heard.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,18 +72,17 @@ pub enum RecordingError {
         /// What the system said.
         source: io::Error,
     },
-    /// A line is not what it should be.
-    #[error("{file}, line {line}: {found}; expected {expected}")]
-    Line {
-        /// The file's name.
-        file: String,
-        /// The line, from 1.
-        line: usize,
-        /// What is there.
-        found: String,
-        /// What should be.
-        expected: &'static str,
+    /// A file is larger than any recording.
+    #[error("{path} has {len} bytes; expected at most {FILE_BYTES_MAX}", path = path.display())]
+    TooLarge {
+        /// Which.
+        path: PathBuf,
+        /// Its bytes.
+        len: u64,
     },
+    /// A line is not what it should be.
+    #[error(transparent)]
+    Line(#[from] Box<Mistake>),
     /// There is nothing in it.
     #[error("{what}: {expected}")]
     Empty {
@@ -98,9 +97,9 @@ impl Recording {
     /// Reads a recording's folder.
     ///
     /// # Errors
-    /// The first mistake, with file and line.
+    /// The first mistake, with file, line and column.
     pub fn read(folder: &Path) -> Result<Self, RecordingError> {
-        let hubs = Self::parse_hubs("hubs.csv", &read_text(&folder.join("hubs.csv"))?)?;
+        let hubs = parse_hubs(&read_source(&folder.join("hubs.csv"))?)?;
         let walks_folder = folder.join("walks");
         let unreadable = |source| RecordingError::Read {
             path: walks_folder.clone(),
@@ -115,8 +114,7 @@ impl Recording {
         paths.sort();
         let mut walks = Vec::with_capacity(paths.len());
         for path in paths {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            walks.push(Self::parse_walk(&name, &read_text(&path)?, &hubs)?);
+            walks.push(parse_walk(&walk_name(&path), &read_source(&path)?, &hubs)?);
         }
         if walks.is_empty() {
             let what = walks_folder.display().to_string();
@@ -126,66 +124,6 @@ impl Recording {
             });
         }
         Ok(Self { hubs, walks })
-    }
-
-    /// Reads the hubs from the text of `hubs.csv`.
-    ///
-    /// # Errors
-    /// The first mistake, with its line.
-    pub fn parse_hubs(file: &str, text: &str) -> Result<Vec<RecordedHub>, RecordingError> {
-        let mut table = Table::new(file, text, ["hub", "x_m", "y_m", "z_m"])?;
-        let mut hubs = Vec::new();
-        while let Some(row) = table.next_row()? {
-            let [id, east, north, height] = row.fields;
-            let at = Point::new(row.number(east, "metres")?, row.number(north, "metres")?);
-            hubs.push(RecordedHub {
-                id: id.to_owned(),
-                at,
-                height_m: row.number(height, "metres")?,
-            });
-        }
-        match hubs.is_empty() {
-            true => Err(RecordingError::Empty {
-                what: file.to_owned(),
-                expected: "at least one line with a hub",
-            }),
-            false => Ok(hubs),
-        }
-    }
-
-    /// Reads a walk from the text of its file.
-    ///
-    /// # Errors
-    /// The first mistake, with its line; a hub that is not among `hubs` is one.
-    pub fn parse_walk(name: &str, text: &str, hubs: &[RecordedHub]) -> Result<RecordedWalk, RecordingError> {
-        let numbers: HashMap<&str, usize> = hubs.iter().enumerate().map(|(ix, hub)| (hub.id.as_str(), ix)).collect();
-        let mut table = Table::new(name, text, ["t_ms", "hub", "tag", "rssi_dbm", "x_m", "y_m"])?;
-        let mut sightings: Vec<RecordedSighting> = Vec::new();
-        while let Some(row) = table.next_row()? {
-            let [at_ms, hub, tag, rssi_dbm, east, north] = row.fields;
-            let at_ms: f64 = row.number(at_ms, "milliseconds since the beginning of the walk")?;
-            if !at_ms.is_finite() || sightings.last().is_some_and(|last| at_ms < last.at_ms) {
-                return Err(row.wrong(at_ms, "a time that is not before the line above"));
-            }
-            let hub = *numbers.get(hub).ok_or_else(|| row.wrong(hub, "a hub of hubs.csv"))?;
-            let tag = parse_address(tag).ok_or_else(|| row.wrong(tag, "an address as 12 hexadecimal digits"))?;
-            let rssi_dbm = row.number(rssi_dbm, "a whole number of dBm from -127 to 20")?;
-            let truth = match (east, north) {
-                ("", "") => None,
-                _ => Some(Point::new(row.number(east, "metres")?, row.number(north, "metres")?)),
-            };
-            sightings.push(RecordedSighting {
-                at_ms,
-                hub,
-                tag,
-                rssi_dbm,
-                truth,
-            });
-        }
-        Ok(RecordedWalk {
-            name: name.to_owned(),
-            sightings,
-        })
     }
 
     /// The addresses of all tags, each once.
@@ -211,77 +149,84 @@ impl RecordedWalk {
     }
 }
 
-/// Lines under a line of column names, of which `N` are wanted.
-struct Table<'a, const N: usize> {
-    file: &'a str,
-    lines: std::iter::Enumerate<std::str::Lines<'a>>,
-    columns: [usize; N],
-}
-
-/// The wanted fields of one line.
-struct Row<'a, const N: usize> {
-    file: &'a str,
-    line: usize,
-    fields: [&'a str; N],
-}
-
-impl<'a, const N: usize> Table<'a, N> {
-    fn new(file: &'a str, text: &'a str, wanted: [&'static str; N]) -> Result<Self, RecordingError> {
-        let mut lines = text.lines().enumerate();
-        let names: Vec<&str> = lines
-            .next()
-            .map_or("", |(_, line)| line)
-            .split(',')
-            .map(str::trim)
-            .collect();
-        let mut columns = [0; N];
-        for (column, wanted) in columns.iter_mut().zip(wanted) {
-            let missing = || RecordingError::Line {
-                file: file.to_owned(),
-                line: 1,
-                found: format!("no column `{wanted}`"),
-                expected: "the names of the columns",
-            };
-            *column = names.iter().position(|name| *name == wanted).ok_or_else(missing)?;
+/// Reads the hubs from `hubs.csv`.
+///
+/// # Errors
+/// The first mistake; a hub that comes twice and a file without any are among them.
+pub fn parse_hubs(source: &Source) -> Result<Vec<RecordedHub>, Box<Mistake>> {
+    let mut table = Table::new(source)?;
+    let [id, east, north, height] = ["hub", "x_m", "y_m", "z_m"].map(|name| table.column(name));
+    let (id, east, north, height) = (id?, east?, north?, height?);
+    let mut hubs: Vec<RecordedHub> = Vec::new();
+    while let Some(row) = table.next_row() {
+        let name = row.text(&id)?;
+        if name.is_empty() || hubs.iter().any(|hub| hub.id == name) {
+            return Err(row.wrong(&id, "an id that no other hub has"));
         }
-        Ok(Self { file, lines, columns })
+        if hubs.len() == HUBS_MAX {
+            return Err(row.wrong(&id, format!("at most {HUBS_MAX} hubs")));
+        }
+        hubs.push(RecordedHub {
+            id: name.to_owned(),
+            at: Point::new(row.number(&east, PLACE_M)?, row.number(&north, PLACE_M)?),
+            height_m: row.number(&height, HEIGHT_M)?,
+        });
     }
+    if hubs.is_empty() {
+        return Err(table.wrong_head("there is no hub", "at least one line with a hub"));
+    }
+    Ok(hubs)
+}
 
-    fn next_row(&mut self) -> Result<Option<Row<'a, N>>, RecordingError> {
-        let Some((above, line)) = self.lines.by_ref().find(|(_, line)| !line.trim().is_empty()) else {
-            return Ok(None);
+/// Reads a walk from its file.
+///
+/// # Errors
+/// The first mistake; a hub that is not among `hubs` is one, and so is a time before the line above.
+pub fn parse_walk(name: &str, source: &Source, hubs: &[RecordedHub]) -> Result<RecordedWalk, Box<Mistake>> {
+    let numbers: HashMap<&str, usize> = hubs.iter().enumerate().map(|(ix, hub)| (hub.id.as_str(), ix)).collect();
+    let mut table = Table::new(source)?;
+    let [at_ms, hub, tag, rssi] = ["t_ms", "hub", "tag", "rssi_dbm"].map(|name| table.column(name));
+    let (at_ms, hub, tag, rssi) = (at_ms?, hub?, tag?, rssi?);
+    let truth = table.find("x_m").zip(table.find("y_m"));
+    let mut sightings: Vec<RecordedSighting> = Vec::new();
+    while let Some(row) = table.next_row() {
+        let time_ms: f64 = row.number(&at_ms, TIME_MS)?;
+        if sightings.last().is_some_and(|last| time_ms < last.at_ms) {
+            return Err(row.wrong(&at_ms, "a time that is not before the line above"));
+        }
+        if sightings
+            .first()
+            .is_some_and(|first| time_ms - first.at_ms > WALK_MS_MAX)
+        {
+            return Err(row.wrong(&at_ms, "a walk of at most a day"));
+        }
+        let known = numbers.get(row.text(&hub)?).copied();
+        let address = parse_address(row.text(&tag)?);
+        let truth = match &truth {
+            Some((east, north)) => row
+                .number_or_none(east, PLACE_M)?
+                .zip(row.number_or_none(north, PLACE_M)?)
+                .map(|(east_m, north_m)| Point::new(east_m, north_m)),
+            None => None,
         };
-        let all: Vec<&str> = line.split(',').map(str::trim).collect();
-        let mut row = Row {
-            file: self.file,
-            line: above + 1,
-            fields: [""; N],
-        };
-        for (at, column) in self.columns.iter().enumerate() {
-            let Some(value) = all.get(*column) else {
-                return Err(row.wrong(line, "as many fields as columns"));
-            };
-            if let Some(field) = row.fields.get_mut(at) {
-                *field = value;
-            }
-        }
-        Ok(Some(row))
+        sightings.push(RecordedSighting {
+            at_ms: time_ms,
+            hub: known.ok_or_else(|| row.wrong(&hub, "a hub of hubs.csv"))?,
+            tag: address.ok_or_else(|| row.wrong(&tag, "an address as 12 hexadecimal digits"))?,
+            rssi_dbm: row.number(&rssi, RSSI_DBM)?,
+            truth,
+        });
     }
+    Ok(RecordedWalk {
+        name: name.to_owned(),
+        sightings,
+    })
 }
 
-impl<const N: usize> Row<'_, N> {
-    fn number<T: std::str::FromStr>(&self, field: &str, expected: &'static str) -> Result<T, RecordingError> {
-        field.parse().map_err(|_| self.wrong(field, expected))
-    }
-
-    fn wrong(&self, found: impl std::fmt::Display, expected: &'static str) -> RecordingError {
-        RecordingError::Line {
-            file: self.file.to_owned(),
-            line: self.line,
-            found: format!("`{found}`"),
-            expected,
-        }
-    }
+/// A walk's name: its file's, without the ending.
+#[must_use]
+pub fn walk_name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn parse_address(text: &str) -> Option<[u8; 6]> {
@@ -296,29 +241,45 @@ fn parse_address(text: &str) -> Option<[u8; 6]> {
     Some(address)
 }
 
-fn read_text(path: &Path) -> Result<String, RecordingError> {
+/// Reads one file of a recording, of at most 64 MiB.
+///
+/// # Errors
+/// It can't be read, or is too large.
+pub fn read_source(path: &Path) -> Result<Source, RecordingError> {
     let unreadable = |source| RecordingError::Read {
         path: path.to_owned(),
         source,
     };
-    let bytes = fs::metadata(path).map_err(unreadable)?.len();
-    if bytes > FILE_BYTES_MAX {
-        let found = format!("{bytes} bytes");
-        let file = path.display().to_string();
-        return Err(RecordingError::Line {
-            file,
-            line: 1,
-            found,
-            expected: "a file of at most 64 MiB",
+    let len = fs::metadata(path).map_err(unreadable)?.len();
+    if len > FILE_BYTES_MAX {
+        return Err(RecordingError::TooLarge {
+            path: path.to_owned(),
+            len,
         });
     }
-    fs::read_to_string(path).map_err(unreadable)
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    Ok(Source {
+        name: path.display().to_string(),
+        text: text.into(),
+    })
 }
 
 /// Most walks of a recording.
 const WALKS_MAX: usize = 1_024;
+/// Most hubs of a recording.
+const HUBS_MAX: usize = 4_096;
 /// Most bytes of one file.
 const FILE_BYTES_MAX: u64 = 64 << 20;
+/// Longest walk, in milliseconds.
+const WALK_MS_MAX: f64 = 86_400_000.0;
+/// Times, in milliseconds: from the beginning of the walk or of 1970.
+const TIME_MS: std::ops::RangeInclusive<f64> = 0.0..=1e13;
+/// Places, in the recording's own metres.
+const PLACE_M: std::ops::RangeInclusive<f32> = -1e5..=1e5;
+/// Heights, in metres.
+const HEIGHT_M: std::ops::RangeInclusive<f32> = -1e3..=1e4;
+/// What a radio can give, in dBm.
+const RSSI_DBM: std::ops::RangeInclusive<i8> = -127..=20;
 
 #[cfg(test)]
 mod tests {
@@ -327,71 +288,79 @@ mod tests {
     const HUBS: &str = "hub,alias,x_m,y_m,z_m\na1,one,7.0,7.09,1.22\nb2,two,0.5,-1,2.3\n";
     const HEAD: &str = "t_ms,hub,tag,rssi_dbm,x_m,y_m\n";
 
-    fn walk(lines: &str) -> Result<RecordedWalk, RecordingError> {
-        let hubs = Recording::parse_hubs("hubs.csv", HUBS).unwrap();
-        Recording::parse_walk("walk", &format!("{HEAD}{lines}"), &hubs)
+    fn source(name: &str, text: &str) -> Source {
+        Source {
+            name: name.to_owned(),
+            text: text.into(),
+        }
+    }
+
+    fn walk(text: &str) -> Result<RecordedWalk, Box<Mistake>> {
+        let hubs = parse_hubs(&source("hubs.csv", HUBS)).unwrap();
+        parse_walk("walk", &source("walk.csv", text), &hubs)
     }
 
     fn mistake(lines: &str) -> String {
-        walk(lines).unwrap_err().to_string()
+        walk(&format!("{HEAD}{lines}")).unwrap_err().to_string()
     }
 
     #[test]
     fn a_walk_is_read_with_its_truth() {
-        let walk = walk("0.0,b2,e78f135624ce,-84,11.5,4.25\n0.149,a1,e7:8f:13:56:24:ce,-82,,\n").unwrap();
+        let text = format!("{HEAD}0.0,b2,e78f135624ce,-84,11.5,4.25\n0.149,a1,e7:8f:13:56:24:ce,-82,,\n");
+        let walk = walk(&text).unwrap();
         let tag = [0xe7, 0x8f, 0x13, 0x56, 0x24, 0xce];
-        let truth = Some(Point::new(11.5, 4.25));
-        assert_eq!(
-            walk.sightings[0],
-            RecordedSighting {
-                at_ms: 0.0,
-                hub: 1,
-                tag,
-                rssi_dbm: -84,
-                truth
-            }
-        );
-        assert_eq!(
-            walk.sightings[1],
-            RecordedSighting {
-                at_ms: 0.149,
-                hub: 0,
-                tag,
-                rssi_dbm: -82,
-                truth: None
-            }
-        );
+        let expected = |at_ms, hub, rssi_dbm, truth| RecordedSighting {
+            at_ms,
+            hub,
+            tag,
+            rssi_dbm,
+            truth,
+        };
+        assert_eq!(walk.sightings[0], expected(0.0, 1, -84, Some(Point::new(11.5, 4.25))));
+        assert_eq!(walk.sightings[1], expected(0.149, 0, -82, None));
         assert_eq!(walk.lasts_ms(), 1);
     }
 
     #[test]
-    fn each_mistake_names_line_and_what_was_expected() {
+    fn a_walk_without_truth_is_read() {
+        let walk = walk("t_ms,hub,tag,rssi_dbm\n0.0,b2,e78f135624ce,-84\n").unwrap();
+        assert_eq!(walk.sightings[0].truth, None);
+    }
+
+    #[test]
+    fn each_mistake_names_its_place_and_what_was_expected() {
         assert_eq!(
             mistake("0,c3,e78f135624ce,-84,1,1"),
-            "walk, line 2: `c3`; expected a hub of hubs.csv"
+            "walk.csv:2:3: `hub` is `c3`; expected a hub of hubs.csv"
         );
         assert_eq!(
             mistake("0,a1,e78f135624ce,-84,1,1\n5,a1,e78f,-84,1,1"),
-            "walk, line 3: `e78f`; expected an address as 12 hexadecimal digits"
+            "walk.csv:3:6: `tag` is `e78f`; expected an address as 12 hexadecimal digits"
         );
         assert_eq!(
-            mistake("0,a1,e78f135624ce,-840,1,1"),
-            "walk, line 2: `-840`; expected a whole number of dBm from -127 to 20"
+            mistake("0,a1,e78f135624ce,-128,1,1"),
+            "walk.csv:2:19: `rssi_dbm` is `-128`; expected a number from -127 to 20"
         );
         assert_eq!(
             mistake("9,a1,e78f135624ce,-84,1,1\n5,a1,e78f135624ce,-84,1,1"),
-            "walk, line 3: `5`; expected a time that is not before the line above"
+            "walk.csv:3:1: `t_ms` is `5`; expected a time that is not before the line above"
+        );
+        assert_eq!(
+            mistake("0,a1,e78f135624ce,-84,1,1\n1e12,a1,e78f135624ce,-84,1,1"),
+            "walk.csv:3:1: `t_ms` is `1e12`; expected a walk of at most a day"
         );
         assert_eq!(
             mistake("9,a1"),
-            "walk, line 2: `9,a1`; expected as many fields as columns"
+            "walk.csv:2:1: the line ends before `tag`; expected a field `tag`"
         );
-        let no_column = Recording::parse_hubs("hubs.csv", "hub,x_m,y_m\n")
-            .unwrap_err()
-            .to_string();
+        let hubs = |text: &str| parse_hubs(&source("hubs.csv", text)).unwrap_err().to_string();
         assert_eq!(
-            no_column,
-            "hubs.csv, line 1: no column `z_m`; expected the names of the columns"
+            hubs("hub,x_m,y_m\n"),
+            "hubs.csv:1:1: no column `z_m`; expected `z_m` beside `hub,x_m,y_m`"
+        );
+        assert_eq!(
+            hubs("hub,x_m,y_m,z_m\na,1,1,1\na,1,1,1"),
+            "hubs.csv:3:1: `hub` is `a`; expected an id that no other hub has"
         );
     }
 }

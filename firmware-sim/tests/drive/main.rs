@@ -24,10 +24,14 @@ use firmware_sim::{
     cli::read_venue,
     crowd::CrowdSettings,
     drive::{Clock, Credentials, DriveError, Progress, Settings, Snapshot, Summary, run},
-    replay::{Recording, ReplaySettings, replay},
+    replay::{
+        Recording, ReplaySettings,
+        recording::{parse_hubs, parse_walk},
+        replay,
+    },
 };
 use nextbest_proto::v1::OutcomeKind;
-use nextbest_venue::Venue;
+use nextbest_venue::{Source, Venue};
 use tokio::{
     sync::watch,
     time::{interval, timeout},
@@ -249,7 +253,11 @@ async fn without_a_gateway_it_says_so() {
 
 #[tokio::test]
 async fn a_recording_arrives_whole_and_in_order() {
-    let hubs = Recording::parse_hubs("hubs.csv", "hub,x_m,y_m,z_m\na1,0,0,2\nb2,5,0,2\n").unwrap();
+    let source = |text: &str| Source {
+        name: "text".into(),
+        text: text.into(),
+    };
+    let hubs = parse_hubs(&source("hub,x_m,y_m,z_m\na1,0,0,2\nb2,5,0,2\n")).unwrap();
     let line = |n: u32| {
         format!(
             "{},{},e78f135624ce,-{},1.0,2.0\n",
@@ -263,7 +271,7 @@ async fn a_recording_arrives_whole_and_in_order() {
         (0..500).map(line).collect::<String>()
     );
     let walks = ["one", "two"]
-        .map(|name| Recording::parse_walk(name, &text, &hubs).unwrap())
+        .map(|name| parse_walk(name, &source(&text), &hubs).unwrap())
         .into();
     let recording = Recording { hubs, walks };
 

@@ -215,9 +215,18 @@ impl Sources {
     }
 
     fn survey(&self, venue: &Venue, mistakes: &mut Vec<Mistake>) -> Vec<SurveyPoint> {
-        self.with(Content::Survey)
-            .flat_map(|file| survey::read(file, venue, mistakes))
-            .collect()
+        let mut points = Vec::new();
+        for file in self.with(Content::Survey) {
+            let source = Source {
+                name: file.name.clone(),
+                text: file.text.as_str().into(),
+            };
+            let station = |hub: &str| venue.hub_by_id(hub).map(|hub| hub.0);
+            let (read, wrong) = survey::read_survey(&source, station, |height_m| survey::level_of(venue, height_m));
+            points.extend(read);
+            mistakes.extend(wrong.into_iter().map(|mistake| Mistake::of_map(mistake, Some(file))));
+        }
+        points
     }
 
     fn messages(&self, about: &AboutFile, mistakes: &mut Vec<Mistake>) -> Option<Messages> {
