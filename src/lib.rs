@@ -10,6 +10,8 @@ pub mod wire;
 #[cfg(feature = "shell")]
 pub mod journal;
 #[cfg(feature = "shell")]
+pub mod recording;
+#[cfg(feature = "shell")]
 pub mod serve;
 
 #[cfg(feature = "shell")]

@@ -12,6 +12,7 @@ mod demo;
 mod duration;
 mod keys;
 mod load;
+mod locate;
 mod pack;
 mod replay;
 mod serve;
@@ -38,6 +39,7 @@ enum Command {
     Keys(keys::Arguments),
     Replay(replay::Arguments),
     Load(load::Arguments),
+    Locate(locate::Arguments),
 }
 
 /// Runs the command.
@@ -53,6 +55,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
+        Command::Locate(arguments) => locate::run(&arguments),
     }
 }
 

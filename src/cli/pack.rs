@@ -8,10 +8,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use miette::{GraphicalReportHandler, GraphicalTheme};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
 use super::Failure;
-use crate::config::{Mistake, Pack, pack_files};
+use crate::config::{Pack, pack_files};
 use crate::engine::{Engine, Generation};
 
 /// Endings of the files that make a pack; others, such as a README, are no business of ours.
@@ -25,7 +25,7 @@ const FILES_MAX: usize = 1_024;
 pub(super) fn load(dir: &Path) -> Result<Pack, Failure> {
     let files = read(dir)?;
     Pack::load(&files).map_err(|mistakes| {
-        mistakes.iter().for_each(print);
+        mistakes.iter().for_each(|mistake| print(mistake));
         let (count, s) = (mistakes.len(), if mistakes.len() == 1 { "" } else { "s" });
         Failure::wrong(format!(
             "the pack {} has {count} mistake{s}; nothing of it is used",
@@ -93,7 +93,8 @@ fn read_text(file: &Path) -> Result<String, Failure> {
     })
 }
 
-fn print(mistake: &Mistake) {
+/// Prints a mistake to standard error, with the text around it.
+pub(super) fn print(mistake: &dyn Diagnostic) {
     let mut text = String::new();
     let theme = if colours() {
         GraphicalTheme::unicode()

@@ -6,7 +6,7 @@
 use crate::source::{Finding, Source, block, words};
 
 /// Each module of `src/` and what it may import, directly or not. `main` is above all of them.
-const BELOW: [(&str, &[&str]); 9] = [
+const BELOW: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("wire", &["model"]),
     ("engine", &["model"]),
@@ -15,10 +15,19 @@ const BELOW: [(&str, &[&str]); 9] = [
     ("insight", &["engine", "journal", "model"]),
     ("serve", &["config", "insight", "wire", "journal", "engine", "model"]),
     ("hub", &["wire", "model"]),
+    ("recording", &["config", "engine", "model"]),
     (
         "cli",
         &[
-            "serve", "hub", "config", "insight", "wire", "journal", "engine", "model",
+            "serve",
+            "hub",
+            "recording",
+            "config",
+            "insight",
+            "wire",
+            "journal",
+            "engine",
+            "model",
         ],
     ),
 ];

@@ -1,0 +1,108 @@
+//! `nextbest locate`: the real locator over a recording, and how far off it is.
+//!
+//! Every walk is played as it was heard; what is said every half second is compared with what was true then. The cost
+//! of a sighting is measured in the same process by playing each walk again and again. Deliberately absent: settings
+//! of the locator. It runs with its defaults, so that a figure says what a venue gets.
+
+mod cost;
+mod picture;
+mod report;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Failure, pack};
+use crate::engine::locate::LocatorSettings;
+use crate::recording::{Instant, LocatorTracker, OpenError, Scores, Site, SiteFiles, Walk, play};
+use report::{Line, Report};
+
+/// Play a recording through the locator, and report errors, zones, delays and cost.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  nextbest locate --hubs hubs.csv --survey survey.csv --walk walk_1.csv --walk walk_2.csv \\\n      \
+                        --zones zones.csv --walkable walkable_1m.csv\n  \
+                        nextbest locate --hubs hubs.csv --walk walk_1.csv --json --draw walk_1.png\n  \
+                        nextbest locate --labels --hubs measurement_config.txt --walk walk_sensor_1_measurement_1.csv\n\n\
+                        hubs.csv      hub,x_m,y_m,z_m\n\
+                        walk.csv      t_ms,hub,tag,rssi_dbm,x_m,y_m   (x_m, y_m: the truth; may be missing)\n\
+                        survey.csv    x_m,y_m,z_m,hub,rssi_mean_dbm,rssi_sd_db\n\
+                        zones.csv     zone,x_min_m,x_max_m,y_min_m,y_max_m\n\
+                        walkable.csv  x_center_m,y_center_m,walkable\n\n\
+                        Without --walkable, every cell round the hubs and surveyed points can be walked on."
+)]
+pub(super) struct Arguments {
+    /// The hubs and where they are.
+    #[arg(long, value_name = "FILE")]
+    hubs: PathBuf,
+    /// A walk; may be given several times.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    walk: Vec<PathBuf>,
+    /// A site survey; may be given several times.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    survey: Vec<PathBuf>,
+    /// Zones as rectangles, to score the zones that are said.
+    #[arg(long, value_name = "FILE")]
+    zones: Option<PathBuf>,
+    /// Which cells can be walked on.
+    #[arg(long, value_name = "FILE")]
+    walkable: Option<PathBuf>,
+    /// The recording is zone-labelled, as the SAL data set: zones 0 outside, 1 and 2 inside, no places.
+    #[arg(long)]
+    labels: bool,
+    /// Draw the walks: the true way, the way that was said, the errors. SVG or PNG, as the name ends.
+    #[arg(long, value_name = "FILE", value_parser = picture::path)]
+    draw: Option<PathBuf>,
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let files = SiteFiles {
+        hubs: arguments.hubs.clone(),
+        surveys: arguments.survey.clone(),
+        zones: arguments.zones.clone(),
+        walkable: arguments.walkable.clone(),
+        labelled: arguments.labels,
+    };
+    let site = Site::open(&files).map_err(refused)?;
+    let mut walks = Vec::new();
+    for path in &arguments.walk {
+        walks.extend(site.walks(path).map_err(refused)?);
+    }
+    let locator = site.locator(LocatorSettings::default()).map_err(Failure::wrong)?;
+    let played: Vec<Vec<Instant>> = walks
+        .iter()
+        .map(|walk| play(&site, &mut LocatorTracker::new(&locator), walk))
+        .collect();
+    let line = |(walk, instants): (&Walk, &Vec<Instant>)| Line {
+        name: walk.name.clone(),
+        sightings: walk.heard.len(),
+        scores: Scores::of(instants),
+        ns_per_sighting: cost::ns_per_sighting(walk, || LocatorTracker::new(&locator)),
+    };
+    let report = Report::new(&site, walks.iter().zip(&played).map(line).collect());
+    if let Some(path) = &arguments.draw {
+        picture::write(path, &site, &played, &report)?;
+    }
+    match arguments.json {
+        true => println!("{}", report.json()),
+        false => print!("{}", report.text()),
+    }
+    Ok(())
+}
+
+/// Prints what is wrong with a file, with the text around it.
+pub(super) fn refused(error: OpenError) -> Failure {
+    match error {
+        OpenError::Mistakes(mistakes) => {
+            mistakes.iter().for_each(|mistake| pack::print(mistake));
+            match mistakes.as_slice() {
+                [mistake] => Failure::wrong(mistake),
+                mistakes => Failure::wrong(format!("there are {} mistakes; nothing was played", mistakes.len())),
+            }
+        }
+        unusable @ (OpenError::Unreadable(_) | OpenError::TooWide { .. }) => Failure::wrong(unusable),
+    }
+}
