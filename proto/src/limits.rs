@@ -34,6 +34,8 @@ pub const HUB_ID_LEN_MAX: usize = 64;
 pub const VENUE_ID_LEN_MAX: usize = 64;
 /// Longest name and version of a hub's firmware.
 pub const FIRMWARE_LEN_MAX: usize = 64;
+/// Bytes of `HubHealth.adapter`.
+pub const ADAPTER_LEN_MAX: usize = 16;
 /// Longest reason of a goodbye.
 pub const GOODBYE_REASON_LEN_MAX: usize = 64;
 

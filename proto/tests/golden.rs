@@ -12,8 +12,8 @@ use std::fmt::Debug;
 use nextbest_proto::v1::{
     self, Answer, AppHello, AppPush, AppReply, AppRequest, AppWelcome, BatchAck, Consent, Decision, Drain, ErrorCode,
     Factors, GatewayToHub, HubGoodbye, HubHealth, HubHello, HubToGateway, HubWelcome, IdentityKind, NotChosen, Outcome,
-    OutcomeAck, OutcomeKind, Place, Property, Purpose, Query, ReasonCode, Sighting, SightingBatch, Signal, SignalAck,
-    SignalKind, Tag, app_push, app_reply, app_request, gateway_to_hub, hub_to_gateway, property,
+    OutcomeAck, OutcomeKind, Place, Property, Purpose, Query, RadioState, ReasonCode, Sighting, SightingBatch, Signal,
+    SignalAck, SignalKind, Tag, app_push, app_reply, app_request, gateway_to_hub, hub_to_gateway, property,
 };
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
@@ -251,6 +251,11 @@ fn hub_health() -> HubHealth {
         adverts_malformed: 4,
         clock_unix_ms: 1_700_000_000_000,
         temperature_celsius: Some(-12.5),
+        adapter: "hci0".into(),
+        radio_state: RadioState::Scanning.into(),
+        adverts_per_second: 312.5,
+        adverts_filtered: 999_000,
+        radio_restarts: 2,
     }
 }
 

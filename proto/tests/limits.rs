@@ -35,6 +35,11 @@ fn limit_hub_to_gateway_len_max() {
         adverts_malformed: u64::MAX,
         clock_unix_ms: u64::MAX,
         temperature_celsius: Some(f32::MAX),
+        adapter: text(ADAPTER_LEN_MAX),
+        radio_state: i32::MAX,
+        adverts_per_second: f32::MAX,
+        adverts_filtered: u64::MAX,
+        radio_restarts: u32::MAX,
     }));
     fits(hub_to_gateway::Body::Goodbye(HubGoodbye {
         reason: text(GOODBYE_REASON_LEN_MAX),
@@ -157,6 +162,7 @@ fn nanopb_is_given_the_same_limits() {
             format!("max_count:{SIGHTINGS_PER_BATCH_MAX}"),
         ),
         ("Sighting.identity", format!("max_size:{IDENTITY_LEN_MAX}")),
+        ("HubHealth.adapter", format!("max_length:{ADAPTER_LEN_MAX}")),
         ("HubGoodbye.reason", format!("max_length:{GOODBYE_REASON_LEN_MAX}")),
     ];
     assert_eq!(stated, expected.each_ref().map(|(field, size)| (*field, size.as_str())));

@@ -273,11 +273,12 @@ prop_compose! {
 prop_compose! {
     fn hub_health()(
         uptime_ms: u64, adverts_heard: u64, sightings_dropped: u64, buffer_len: u32, adverts_malformed: u64,
-        clock_unix_ms: u64, temperature_celsius in option::of(-100_f32..100.0),
+        clock_unix_ms: u64, temperature_celsius in option::of(-100_f32..100.0), adapter in text(), radio_state in 0..5,
+        adverts_per_second in 0_f32..1e6, adverts_filtered: u64, radio_restarts: u32,
     ) -> HubHealth {
         HubHealth {
             uptime_ms, adverts_heard, sightings_dropped, buffer_len, adverts_malformed, clock_unix_ms,
-            temperature_celsius,
+            temperature_celsius, adapter, radio_state, adverts_per_second, adverts_filtered, radio_restarts,
         }
     }
 }

@@ -46,7 +46,7 @@ pub use backoff::BackoffSettings;
 pub use endpoint::{ClientEndpoint, Credentials, EndpointSettings, IDLE_TIMEOUT_S, KEEP_ALIVE_S, Trust};
 pub use error::{CertificateError, ConnectError, HubError, Lost, ProtocolError, RequestError};
 pub use hub::{
-    ACK_TIMEOUT_MS, Batch, HubClient, HubClientSettings, HubEvent, HubHelloSettings, HubReadings, HubReceiver,
-    HubSender, HubSession, HubStatistics, HubTarget, IN_FLIGHT_LEN_MAX, Outbox, OutboxSettings, OutboxStatistics,
-    SequenceUnknown,
+    ACK_TIMEOUT_MS, Batch, ClockReading, HubClient, HubClientSettings, HubEvent, HubHelloSettings, HubReadings,
+    HubReceiver, HubSender, HubSession, HubStatistics, HubTarget, IN_FLIGHT_LEN_MAX, Outbox, OutboxSettings,
+    OutboxStatistics, OutboxStore, STORE_FILE_LEN_MAX, STORE_RETRY_S, SequenceUnknown, StoreError,
 };

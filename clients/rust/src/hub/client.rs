@@ -1,7 +1,7 @@
 //! A hub that reconnects: sightings go in, and each is counted by the gateway once or counted here as dropped.
 //!
 //! This is what the caller holds; the task that owns the connection is in [`super::keeper`]. Deliberately absent:
-//! radios, and a buffer that outlives the process.
+//! radios.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -17,6 +17,7 @@ use crate::{
         outbox::OutboxSettings,
         session::HubHelloSettings,
         shared::{HubReadings, HubStatistics, Shared, State},
+        store::OutboxStore,
     },
 };
 
@@ -62,8 +63,35 @@ impl HubClient {
         hello: HubHelloSettings,
         settings: HubClientSettings,
     ) -> Result<Self, ConnectError> {
+        Self::start_with(endpoint, target, hello, settings, None)
+    }
+
+    /// The same with a buffer on disk: what it holds is sent first, and what is pushed outlives the process.
+    /// `hello.boot_epoch` is not used: it is the buffer's.
+    ///
+    /// # Errors
+    /// As [`HubClient::start`].
+    pub fn start_on_disk(
+        endpoint: ClientEndpoint,
+        target: HubTarget,
+        hello: HubHelloSettings,
+        settings: HubClientSettings,
+        store: OutboxStore,
+    ) -> Result<Self, ConnectError> {
+        let boot_epoch = store.boot_epoch();
+        let hello = HubHelloSettings { boot_epoch, ..hello };
+        Self::start_with(endpoint, target, hello, settings, Some(store))
+    }
+
+    fn start_with(
+        endpoint: ClientEndpoint,
+        target: HubTarget,
+        hello: HubHelloSettings,
+        settings: HubClientSettings,
+        store: Option<OutboxStore>,
+    ) -> Result<Self, ConnectError> {
         let config = target.credentials.hub_config(&target.trust)?;
-        let shared = Arc::new(Shared::new(settings.outbox));
+        let shared = Arc::new(Shared::new(settings.outbox, hello.boot_epoch, store));
         let keeper = Keeper {
             shared: Arc::clone(&shared),
             endpoint,
@@ -84,7 +112,7 @@ impl HubClient {
     pub fn push(&self, sighting: v1::Sighting) -> u64 {
         let (sequence, wake) = self.shared.state.with(|state| {
             let was_due = state.outbox.due_at(self.shared.now());
-            let sequence = state.outbox.push(self.shared.now(), sighting);
+            let sequence = state.push(self.shared.now(), sighting);
             // The task sleeps until the batch is due: wake it only when that has changed.
             (sequence, state.outbox.due_at(self.shared.now()) != was_due)
         });
@@ -106,6 +134,7 @@ impl HubClient {
             held: state.outbox.held_len(),
             in_flight: state.outbox.in_flight_len(),
             round_trip: state.outbox.round_trip(),
+            store_failure: state.store_failure(),
             ..state.statistics.clone()
         })
     }

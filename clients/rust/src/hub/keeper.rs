@@ -102,14 +102,15 @@ impl Keeper {
         let next_sequence = session.welcome().next_sequence;
         let resumed = self.shared.change(|state| {
             state.acked_at = opened_at;
-            state.outbox.resume(opened_at, next_sequence)
+            state.resume(opened_at, next_sequence)
         });
         if let Err(error) = resumed {
             // A hub that lost count of its boots would have everything it says taken for said before.
-            self.hello.boot_epoch = self.hello.boot_epoch.wrapping_add(1);
+            let boot_epoch = self.hello.boot_epoch.wrapping_add(1);
+            self.hello.boot_epoch = boot_epoch;
             self.shared.change(|state| {
                 state.statistics.last_error = Some(error.to_string());
-                state.outbox.restart();
+                state.restart(opened_at, boot_epoch);
             });
             return Some(self.backoff.failed());
         }
@@ -195,7 +196,7 @@ async fn send(shared: &Shared, sender: &mut HubSender, heartbeat: Duration) -> H
                 Err(_late) => return Lost::Silent.into(),
             }
         }
-        let due_at = due_at.map_or(health_at, |due_at| health_at.min(shared.started_at + due_at));
+        let due_at = due_at.map_or(health_at, |due_at| health_at.min(shared.instant(due_at)));
         tokio::select! {
             () = sleep_until(due_at) => {}
             () = shared.changed.notified() => {}
@@ -235,7 +236,7 @@ fn acknowledge(shared: &Shared, next_sequence: u64) {
     let now = shared.now();
     shared.change(|state| {
         state.acked_at = now;
-        if let Err(error) = state.outbox.acknowledge(now, next_sequence) {
+        if let Err(error) = state.acknowledge(now, next_sequence) {
             state.statistics.errors += 1;
             state.statistics.last_error = Some(error.to_string());
         }

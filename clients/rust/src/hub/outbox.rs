@@ -10,7 +10,7 @@
 //! When the buffer is full the oldest goes and is counted: a sighting loses its worth with its age.
 //!
 //! Pure: time is an argument, the age of a sighting is computed when its batch is made. Deliberately absent: the
-//! connection, and storage that outlives the process.
+//! connection, and storage that outlives the process, which follows this ([`super::store`]).
 
 use std::{collections::VecDeque, ops::Range, time::Duration};
 
@@ -144,6 +144,23 @@ impl Outbox {
         self.next_sequence() - 1
     }
 
+    /// Takes over what another process held: `held` have the numbers from `oldest` on, and any of them may have been
+    /// sent. When there are too many, the oldest go and are counted.
+    pub(super) fn recover(&mut self, oldest: u64, dropped: u64, held: impl Iterator<Item = (Duration, v1::Sighting)>) {
+        self.held = held.map(|(heard_at, sighting)| Held { heard_at, sighting }).collect();
+        let too_many = self.held.len().saturating_sub(self.settings.held_len_max);
+        self.statistics = OutboxStatistics {
+            pushed: dropped + self.held.len() as u64,
+            dropped: dropped + too_many as u64,
+            ..OutboxStatistics::default()
+        };
+        self.held.drain(..too_many);
+        self.oldest = oldest + too_many as u64;
+        self.unsent = self.oldest;
+        self.sent_end = self.next_sequence();
+        self.timed = None;
+    }
+
     /// Fills `batch` with the next sightings to send, when it is time for them; false when it is not.
     pub fn fill(&mut self, now: Duration, batch: &mut Batch) -> bool {
         if self.due_at(now).is_none_or(|due_at| due_at > now) {
@@ -230,6 +247,11 @@ impl Outbox {
     /// Sightings that are held, in flight or not.
     pub fn held_len(&self) -> usize {
         self.held.len()
+    }
+
+    /// Sightings that are held, the oldest first, with when they were heard.
+    pub(super) fn held(&self) -> impl DoubleEndedIterator<Item = (Duration, &v1::Sighting)> {
+        self.held.iter().map(|held| (held.heard_at, &held.sighting))
     }
 
     /// Sightings on their way in this session.
