@@ -15,4 +15,7 @@ pub mod recording;
 pub mod serve;
 
 #[cfg(feature = "shell")]
+pub mod hub;
+
+#[cfg(feature = "shell")]
 pub mod cli;

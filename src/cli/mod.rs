@@ -10,6 +10,7 @@ mod ask;
 mod check;
 mod demo;
 mod duration;
+mod hub;
 mod keys;
 mod load;
 mod locate;
@@ -34,6 +35,7 @@ pub struct Arguments {
 enum Command {
     Demo(demo::Arguments),
     Serve(serve::Arguments),
+    Hub(hub::Arguments),
     Ask(ask::Arguments),
     Check(check::Arguments),
     Keys(keys::Arguments),
@@ -50,6 +52,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Hub(arguments) => hub::run(&arguments),
         Command::Ask(arguments) => ask::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),

@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 
 use crate::cargo::TaskError;
 
-/// Features of the root package that let the tests in which need a service; cargo's list.
-pub(crate) const FEATURES: &str = "nextbest/services";
+/// Features of the root package that let the tests in which need a service, and what they need of the package; cargo's list.
+pub(crate) const FEATURES: &str = "nextbest/ble,nextbest/services";
 
 /// A program from outside.
 #[derive(Clone, Copy, Debug)]
