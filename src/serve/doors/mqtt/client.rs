@@ -69,6 +69,8 @@ enum SessionEnd {
     Goodbye(String),
     #[error(transparent)]
     Link(#[from] LinkEnd),
+    #[error("what it sent has broken the session: please report it")]
+    Broken,
     #[error("the gateway stops")]
     Stopped,
 }
@@ -92,7 +94,12 @@ impl SessionEnd {
     /// Whether trying again soon may help.
     const fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Unanswered | Self::Goodbye(_) | Self::Link(_) | Self::Stopped => true,
+            Self::Unreachable(_)
+            | Self::Unanswered
+            | Self::Goodbye(_)
+            | Self::Link(_)
+            | Self::Broken
+            | Self::Stopped => true,
             Self::Refused(refusal) => matches!(refusal, Refusal::Unavailable | Refusal::Version),
             Self::NothingGranted(_) => false,
         }
@@ -103,7 +110,7 @@ impl SessionEnd {
             Self::Unreachable(_) | Self::Unanswered => Counter::MqttUnreachable,
             Self::Refused(_) | Self::NothingGranted(_) => Counter::MqttRefused,
             Self::Link(LinkEnd::TooLong) => Counter::MqttOversize,
-            Self::Goodbye(_) | Self::Link(_) | Self::Stopped => Counter::MqttLost,
+            Self::Goodbye(_) | Self::Link(_) | Self::Broken | Self::Stopped => Counter::MqttLost,
         }
     }
 }
@@ -136,7 +143,7 @@ impl Client {
         let (mut backoff, mut told) = (Backoff::default(), None);
         loop {
             let begun = Instant::now();
-            let end = self.session(&mut told, &mut stage).await;
+            let end = contained(self.session(&mut told, &mut stage)).await;
             if matches!(end, SessionEnd::Stopped) {
                 return;
             }
@@ -281,6 +288,17 @@ impl Client {
     }
 }
 
+/// A session that ends itself even by a panic, so that nothing a broker sends ends the other doors, whatever the library
+/// or we have overlooked.
+async fn contained(session: impl Future<Output = SessionEnd>) -> SessionEnd {
+    let mut session = std::pin::pin!(session);
+    std::future::poll_fn(|context| {
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| session.as_mut().poll(context)));
+        polled.unwrap_or(std::task::Poll::Ready(SessionEnd::Broken))
+    })
+    .await
+}
+
 /// Whether a hub's last will comes by this filter: the one thing that is also news when the broker has kept it.
 fn tells_of_hubs(filter: &str) -> bool {
     filter.ends_with("/status") || filter.ends_with("/LWT")
@@ -316,5 +334,17 @@ impl Connected {
 impl Drop for Connected {
     fn drop(&mut self) {
         self.0.shift(Gauge::MqttBrokers, -1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_a_session_and_no_more() {
+        let end = contained(async { panic!("overlooked") }).await;
+        assert!(matches!(end, SessionEnd::Broken));
+        assert!(end.is_passing());
     }
 }

@@ -231,3 +231,114 @@ const fn place(kind: TimerKind) -> usize {
         TimerKind::PingrespRecv => 2,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mqtt_protocol_core::mqtt::role::{Client, Server};
+    use rand::{RngExt as _, SeedableRng as _};
+    use rand_chacha::ChaCha8Rng;
+    use tokio::io::duplex;
+
+    use super::super::packets::{Hello, Wanted, connack, connect, subscribe};
+    use super::*;
+
+    /// CONNECT of both versions, PUBLISH with each quality of service, SUBSCRIBE, PUBREL, PINGREQ, DISCONNECT.
+    const OF_A_HUB: [&[u8]; 2] = [
+        b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02id\x30\x05\0\x03a/b\x32\x08\0\x03a/b\0\x07x\x34\x08\0\x03a/b\0\x09x\
+          \x62\x02\0\x09\x82\x06\0\x01\0\x01#\0\xc0\0\xe0\0",
+        b"\x10\x0f\0\x04MQTT\x05\x02\0\x3c\0\0\x02id\x30\x06\0\x03a/b\0\x32\x09\0\x03a/b\0\x07\0x\x34\x09\0\x03a/b\0\x09\
+          \0x\x62\x02\0\x09\x82\x07\0\x01\0\0\x01#\0\xc0\0\xe0\0",
+    ];
+    /// CONNACK, SUBACK, PUBLISH with each quality of service, PUBREL, PINGRESP, and in 5 DISCONNECT.
+    const OF_A_BROKER: [&[u8]; 2] = [
+        b"\x20\x02\0\0\x90\x03\0\x01\0\x30\x05\0\x03a/b\x32\x08\0\x03a/b\0\x07x\x34\x08\0\x03a/b\0\x09x\x62\x02\0\x09\
+          \xd0\0",
+        b"\x20\x03\0\0\0\x90\x04\0\x01\0\0\x30\x06\0\x03a/b\0\x32\x09\0\x03a/b\0\x07\0x\x34\x09\0\x03a/b\0\x09\0x\
+          \x62\x02\0\x09\xd0\0\xe0\0",
+    ];
+
+    /// Takes everything that the bytes hold, and gives how many packets that were.
+    async fn take<Role: RoleType>(version: Version, first: Option<Result<Packet, MqttError>>, bytes: &[u8]) -> usize {
+        let (here, mut there) = duplex(64 * 1_024);
+        let mut link = Link::<Role>::new(version, Box::new(here));
+        if let Some(first) = first {
+            link.say(first).unwrap();
+        }
+        there.write_all(bytes).await.unwrap();
+        there.shutdown().await.unwrap();
+        let mut taken = 0;
+        while let Ok(packet) = link.next().await {
+            taken += 1;
+            if matches!(packet, Packet::V3_1_1Connect(_) | Packet::V5_0Connect(_)) {
+                link.say(connack(link.version(), true)).unwrap();
+            }
+            if matches!(packet, Packet::V3_1_1Connack(_) | Packet::V5_0Connack(_)) {
+                let wanted = [Wanted {
+                    filter: "#",
+                    kept: false,
+                }];
+                let packet_id = link.packet_id().unwrap();
+                // A broker that refuses is told no wishes.
+                let _said = link.say(subscribe(version, packet_id, &wanted));
+            }
+        }
+        taken
+    }
+
+    fn hello(version: Version) -> Result<Packet, MqttError> {
+        connect(&Hello {
+            version,
+            client_id: "nextbest",
+            user: Some(("nextbest", b"secret")),
+            keep_alive_s: 30,
+        })
+    }
+
+    async fn take_all(bytes: [&[u8]; 4]) -> [usize; 4] {
+        let [hub_3, hub_5, broker_3, broker_5] = bytes;
+        [
+            take::<Server>(Version::Undetermined, None, hub_3).await,
+            take::<Server>(Version::Undetermined, None, hub_5).await,
+            take::<Client>(Version::V3_1_1, Some(hello(Version::V3_1_1)), broker_3).await,
+            take::<Client>(Version::V5_0, Some(hello(Version::V5_0)), broker_5).await,
+        ]
+    }
+
+    #[tokio::test]
+    async fn what_is_well_formed_is_taken_to_its_end() {
+        let taken = take_all([OF_A_HUB[0], OF_A_HUB[1], OF_A_BROKER[0], OF_A_BROKER[1]]).await;
+        assert_eq!(taken, [8, 8, 7, 8]);
+    }
+
+    /// The library's parsers are reached with bytes that are almost right: whatever it is, it ends without a panic.
+    #[tokio::test]
+    async fn bytes_that_are_almost_right_neither_panic_nor_hang() {
+        for seed in 0..3_000 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let mut almost = |bytes: &[u8]| {
+                let mut bytes = bytes.to_vec();
+                for _ in 0..rng.random_range(1..5) {
+                    let at = rng.random_range(0..bytes.len());
+                    match rng.random_range(0..4) {
+                        0 => bytes[at] = rng.random(),
+                        1 => bytes[at] ^= 1 << rng.random_range(0..8),
+                        2 => drop(bytes.remove(at)),
+                        _ => bytes.insert(at, rng.random()),
+                    }
+                }
+                bytes
+            };
+            let bytes = [OF_A_HUB[0], OF_A_HUB[1], OF_A_BROKER[0], OF_A_BROKER[1]].map(&mut almost);
+            let [a, b, c, d] = &bytes;
+            take_all([a, b, c, d]).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_length_that_is_too_long_is_refused_before_memory_is_taken_for_it() {
+        let (here, mut there) = duplex(64);
+        let mut link = Link::<Server>::new(Version::Undetermined, Box::new(here));
+        there.write_all(b"\x10\xff\xff\xff\x7f").await.unwrap();
+        assert!(matches!(link.next().await, Err(LinkEnd::TooLong)));
+    }
+}

@@ -51,8 +51,7 @@ pub(super) async fn run(worker: Rc<Worker>, carrier: Box<dyn Carrier>, certified
     let Some((seat, number)) = worker.take_seat(&name) else {
         return worker.metrics().count(Counter::MqttHubFull);
     };
-    worker.metrics().count(Counter::MqttHubConnected);
-    worker.metrics().shift(Gauge::MqttHubs, 1);
+    let _connected = Connected::new(&worker);
     let speaker = (!worker.may_speak_for_others(&name)).then_some(&name[..]);
     let mut stage = worker.stage();
     let end = tokio::select! {
@@ -63,7 +62,6 @@ pub(super) async fn run(worker: Rc<Worker>, carrier: Box<dyn Carrier>, certified
     if let (End::Lost, Some((topic, payload))) = (end, &login.will) {
         seat.messages.borrow().read(topic, payload, false, speaker);
     }
-    worker.metrics().shift(Gauge::MqttHubs, -1);
 }
 
 async fn first_words(link: &mut Link<Server>) -> Option<Login> {
@@ -112,5 +110,22 @@ async fn take(worker: &Worker, link: &mut Link<Server>, seat: &Seat, speaker: Op
         if said.is_err() {
             return End::Lost;
         }
+    }
+}
+
+/// Shows in the metrics for as long as the hub is there, however it ends.
+struct Connected(Rc<Worker>);
+
+impl Connected {
+    fn new(worker: &Rc<Worker>) -> Self {
+        worker.metrics().count(Counter::MqttHubConnected);
+        worker.metrics().shift(Gauge::MqttHubs, 1);
+        Self(Rc::clone(worker))
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.metrics().shift(Gauge::MqttHubs, -1);
     }
 }
