@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod duration;
 mod hub;
+mod import_imdf;
 mod keys;
 mod load;
 mod locate;
@@ -38,6 +39,7 @@ enum Command {
     Hub(hub::Arguments),
     Ask(ask::Arguments),
     Check(check::Arguments),
+    ImportImdf(import_imdf::Arguments),
     Keys(keys::Arguments),
     Replay(replay::Arguments),
     Load(load::Arguments),
@@ -55,6 +57,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Hub(arguments) => hub::run(&arguments),
         Command::Ask(arguments) => ask::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::ImportImdf(arguments) => import_imdf::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),

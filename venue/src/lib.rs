@@ -12,7 +12,7 @@
 //! | feature type | geometry | becomes | unlike IMDF |
 //! |---|---|---|---|
 //! | `venue` | Polygon or null | [`Venue`] | `frame`, `anchor`, `pitch_m` and `time_zone` are ours |
-//! | `level` | Polygon | [`Level`], one [`Raster`] | `elevation_m` is ours |
+//! | `level` | Polygon or MultiPolygon | [`Level`], one [`Raster`] | `elevation_m` is ours |
 //! | `unit` | Polygon | walkable cells, or walls | categories also name `seating` and `retail` |
 //! | `opening` | LineString | a gap in the walls of units | no door properties |
 //! | `section` | Polygon | [`Zone`] | `exclusive` and `seats` are ours |
@@ -22,6 +22,8 @@
 //! | `beacon` | Point | [`Beacon`] | ours |
 //!
 //! Ids are short words instead of UUIDs, since people type them in actions and read them in reports.
+//!
+//! [`imdf`] imports an IMDF archive as it is: it becomes files of this format.
 //!
 //! # Walking
 //! The floor is a raster of square cells ([`Floor`]); [`Walks`] has the time from every cell to every place and zone over
@@ -67,6 +69,7 @@
 //! [`table`] reads the comma-separated files beside a map: hubs, surveys, recordings.
 //! Deliberately absent: IO, clocks, people, opening hours and anything else that changes while the doors are open.
 
+pub mod imdf;
 mod load;
 mod mistake;
 pub mod table;

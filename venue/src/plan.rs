@@ -18,8 +18,8 @@ pub(crate) struct Plan {
 /// The walls of one level.
 #[derive(Debug, Default)]
 pub(crate) struct LevelPlan {
-    /// The border of the level.
-    pub(crate) area: Polygon,
+    /// The level itself, in as many pieces as it has.
+    pub(crate) areas: Vec<Polygon>,
     /// Rooms, walkways and solids.
     pub(crate) units: Vec<Unit>,
     /// The gaps in the borders of units that visitors may pass.

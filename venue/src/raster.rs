@@ -4,7 +4,7 @@
 //! lift in a lobby.
 
 use crate::floor::{Floor, NO_ZONE, Raster};
-use crate::geometry::{Point, Polygon};
+use crate::geometry::{Bounds, Point, Polygon};
 use crate::plan::{LevelPlan, Plan};
 use crate::venue::Zone;
 
@@ -56,7 +56,15 @@ pub(crate) fn paint(plan: &Plan, zones: &[Zone]) -> (Floor, Vec<Vec<u32>>) {
 
 /// South-west corner, columns and rows: corners lie on multiples of the pitch, so that levels line up.
 fn extent(level: &LevelPlan, pitch_m: f32) -> (Point, u32, u32) {
-    let bounds = level.area.bounds();
+    let bounds = level
+        .areas
+        .iter()
+        .map(Polygon::bounds)
+        .reduce(Bounds::union)
+        .unwrap_or(Bounds {
+            low: Point::default(),
+            high: Point::default(),
+        });
     // A border that rounding moved by less than a tenth of a cell is not worth a row of its own.
     let low = |m: f32| (m / pitch_m + 0.1).floor();
     let high = |m: f32| (m / pitch_m - 0.1).ceil();

@@ -25,7 +25,7 @@ pub(super) struct LevelDraft {
     pub(super) name: String,
     pub(super) ordinal: i16,
     pub(super) elevation_m: f32,
-    pub(super) area: Polygon,
+    pub(super) areas: Vec<Polygon>,
 }
 
 pub(super) struct UnitDraft<'a, 'r> {
@@ -138,12 +138,12 @@ pub(super) fn level(feature: &Feature<'_, '_>, frame: &Frame) -> Option<LevelDra
         1_000.0,
         "metres above the venue's zero",
     );
-    let area = shape::polygon(&feature.geometry, frame);
+    let areas = shape::polygons(&feature.geometry, frame);
     Some(LevelDraft {
         name: name?,
         ordinal: ordinal? as i16,
         elevation_m: elevation_m? as f32,
-        area: area?,
+        areas: areas?,
     })
 }
 

@@ -12,13 +12,13 @@ const WGS84_A_M: f64 = 6_378_137.0;
 const WGS84_E2: f64 = 6.694_379_990_14e-3;
 /// Furthest that a feature may lie from the anchor: beyond, the flat frame is off by more than a centimetre or so, and a
 /// swapped longitude and latitude is the likely cause.
-pub(super) const REACH_M_MAX: f64 = 5_000.0;
+pub(crate) const REACH_M_MAX: f64 = 5_000.0;
 /// Beyond this latitude a metre east is too many degrees for the flat frame.
 const LATITUDE_DEG_MAX: f64 = 85.0;
 
 /// How positions of the files are read.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Frame {
+pub(crate) enum Frame {
     /// The venue feature is mistaken: positions are passed over in silence.
     Unknown,
     /// Metres, used as they are.
@@ -38,7 +38,7 @@ impl Frame {
     /// The flat frame that touches the ellipsoid at the anchor: a degree of latitude is measured on the meridian's radius of
     /// curvature M, one of longitude on N cos(lat) (Torge and Müller, Geodesy, 4th edition, section 4.1.3). Within 500 m of
     /// the anchor the error stays below 3 cm at 60 degrees of latitude.
-    pub(super) fn around(lon_deg: f64, lat_deg: f64) -> Self {
+    pub(crate) fn around(lon_deg: f64, lat_deg: f64) -> Self {
         let sin = lat_deg.to_radians().sin();
         let bend = 1.0 - WGS84_E2 * sin * sin;
         let prime_vertical_m = WGS84_A_M / bend.sqrt();
@@ -51,8 +51,38 @@ impl Frame {
         }
     }
 
+    /// The point at a longitude and latitude; in a frame without an anchor, the same numbers in metres.
+    pub(crate) fn at_degrees(&self, lon: f64, lat: f64) -> Point {
+        match *self {
+            Self::Unknown | Self::Local => Point::new(lon as f32, lat as f32),
+            Self::Wgs84 {
+                lon_deg,
+                lat_deg,
+                east_m_per_deg,
+                north_m_per_deg,
+            } => Point::new(
+                ((lon - lon_deg) * east_m_per_deg) as f32,
+                ((lat - lat_deg) * north_m_per_deg) as f32,
+            ),
+        }
+    }
+
+    /// Longitude and latitude of a point in a frame around an anchor; the point itself in another.
+    pub(crate) fn degrees_of(&self, at: Point) -> (f64, f64) {
+        let (east_m, north_m) = (f64::from(at.east_m), f64::from(at.north_m));
+        match *self {
+            Self::Unknown | Self::Local => (east_m, north_m),
+            Self::Wgs84 {
+                lon_deg,
+                lat_deg,
+                east_m_per_deg,
+                north_m_per_deg,
+            } => (lon_deg + east_m / east_m_per_deg, lat_deg + north_m / north_m_per_deg),
+        }
+    }
+
     /// Reads `frame` and `anchor` of the venue's properties.
-    pub(super) fn read(properties: &Members<'_, '_>) -> Option<Self> {
+    pub(crate) fn read(properties: &Members<'_, '_>) -> Option<Self> {
         let item = properties.need("frame", "\"wgs84\" with an `anchor`, or \"local\" for metres")?;
         match item.word(&["wgs84", "local"], "frame")? {
             "local" => match properties.find("anchor") {
@@ -71,7 +101,7 @@ impl Frame {
     }
 
     /// Reads one position.
-    pub(super) fn position(&self, item: &Item<'_, '_>) -> Option<Point> {
+    pub(crate) fn position(&self, item: &Item<'_, '_>) -> Option<Point> {
         let (east_m, north_m) = match *self {
             Self::Unknown => return None,
             Self::Local => pair(
@@ -101,7 +131,7 @@ impl Frame {
     }
 }
 
-fn degrees(item: &Item<'_, '_>) -> Option<(f64, f64)> {
+pub(crate) fn degrees(item: &Item<'_, '_>) -> Option<(f64, f64)> {
     pair(
         item,
         180.0,

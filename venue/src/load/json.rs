@@ -10,7 +10,7 @@ use super::report::{Report, Spot};
 use crate::mistake::Source;
 
 /// Parses one file; a text that is not JSON is noted as one mistake.
-pub(super) fn parse<'a>(source: &'a Source, at: usize, report: &Report<'_>) -> Option<Value<'a>> {
+pub(crate) fn parse<'a>(source: &'a Source, at: usize, report: &Report<'_>) -> Option<Value<'a>> {
     let whole = Spot {
         source: at,
         span: 0..source.text.len().min(1),
@@ -55,18 +55,18 @@ fn strict() -> ParseOptions {
 
 /// A value of one of the files.
 #[derive(Clone, Copy)]
-pub(super) struct Item<'a, 'r> {
+pub(crate) struct Item<'a, 'r> {
     value: &'a Value<'a>,
     source: usize,
     report: &'r Report<'r>,
 }
 
 impl<'a, 'r> Item<'a, 'r> {
-    pub(super) fn new(value: &'a Value<'a>, source: usize, report: &'r Report<'r>) -> Self {
+    pub(crate) fn new(value: &'a Value<'a>, source: usize, report: &'r Report<'r>) -> Self {
         Self { value, source, report }
     }
 
-    pub(super) fn spot(&self) -> Spot {
+    pub(crate) fn spot(&self) -> Spot {
         let range = self.value.range();
         Spot {
             source: self.source,
@@ -75,23 +75,44 @@ impl<'a, 'r> Item<'a, 'r> {
     }
 
     /// Notes that this value is wrong.
-    pub(super) fn wrong(&self, what: impl Into<String>, expected: impl Into<String>) {
+    pub(crate) fn wrong(&self, what: impl Into<String>, expected: impl Into<String>) {
         self.report.add(&self.spot(), what, expected);
     }
 
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         self.value.as_null_keyword().is_some()
     }
 
-    pub(super) fn text(&self, expected: &str) -> Option<&'a str> {
+    pub(crate) fn text(&self, expected: &str) -> Option<&'a str> {
         match self.value.as_string_lit() {
             Some(text) => Some(text.value.as_ref()),
             None => self.mistyped(expected),
         }
     }
 
+    pub(crate) fn is_number(&self) -> bool {
+        self.value.as_number_lit().is_some()
+    }
+
+    /// A text, or a number as it is written.
+    pub(crate) fn text_or_number(&self) -> Option<String> {
+        let number = self.value.as_number_lit().map(|number| number.value.to_owned());
+        number.or_else(|| self.text("a text or a number").map(str::to_owned))
+    }
+
+    /// The value as it stands in the file.
+    pub(crate) fn source_text(&self) -> &'r str {
+        self.report.text(&self.spot())
+    }
+
+    /// The text under a key of an object, if there is one; nothing is noted.
+    pub(crate) fn text_of(&self, key: &str) -> Option<&'a str> {
+        let property = self.value.as_object()?.get(key)?;
+        property.value.as_string_lit().map(|text| text.value.as_ref())
+    }
+
     /// One of a closed set of words; `what` names the set.
-    pub(super) fn word(&self, known: &[&str], what: &str) -> Option<&'a str> {
+    pub(crate) fn word(&self, known: &[&str], what: &str) -> Option<&'a str> {
         let text = self.text(&format!("one of {}", list(known)))?;
         if known.contains(&text) {
             return Some(text);
@@ -104,7 +125,7 @@ impl<'a, 'r> Item<'a, 'r> {
     }
 
     /// A finite number within `low..=high`.
-    pub(super) fn number(&self, low: f64, high: f64, expected: &str) -> Option<f64> {
+    pub(crate) fn number(&self, low: f64, high: f64, expected: &str) -> Option<f64> {
         let Some(number) = self
             .value
             .as_number_lit()
@@ -120,7 +141,7 @@ impl<'a, 'r> Item<'a, 'r> {
     }
 
     /// A whole number within `low..=high`.
-    pub(super) fn whole(&self, low: i64, high: i64, expected: &str) -> Option<i64> {
+    pub(crate) fn whole(&self, low: i64, high: i64, expected: &str) -> Option<i64> {
         let Some(number) = self.value.as_number_lit() else {
             return self.mistyped(expected);
         };
@@ -134,7 +155,7 @@ impl<'a, 'r> Item<'a, 'r> {
         }
     }
 
-    pub(super) fn boolean(&self) -> Option<bool> {
+    pub(crate) fn boolean(&self) -> Option<bool> {
         match self.value.as_boolean_lit() {
             Some(boolean) => Some(boolean.value),
             None => self.mistyped("true or false"),
@@ -142,7 +163,7 @@ impl<'a, 'r> Item<'a, 'r> {
     }
 
     /// The elements of an array, at most `len_max` of them.
-    pub(super) fn array(&self, len_max: usize, expected: &str) -> Option<Vec<Item<'a, 'r>>> {
+    pub(crate) fn array(&self, len_max: usize, expected: &str) -> Option<Vec<Item<'a, 'r>>> {
         let Some(array) = self.value.as_array() else {
             return self.mistyped(expected);
         };
@@ -157,7 +178,7 @@ impl<'a, 'r> Item<'a, 'r> {
     }
 
     /// The object's members; keys that are unknown or named twice are noted.
-    pub(super) fn members(&self, known: &[&str], expected: &str) -> Option<Members<'a, 'r>> {
+    pub(crate) fn members(&self, known: &[&str], expected: &str) -> Option<Members<'a, 'r>> {
         let Some(object) = self.value.as_object() else {
             return self.mistyped(expected);
         };
@@ -201,14 +222,14 @@ impl<'a, 'r> Item<'a, 'r> {
 
 /// The members of an object.
 #[derive(Clone, Copy)]
-pub(super) struct Members<'a, 'r> {
+pub(crate) struct Members<'a, 'r> {
     object: &'a Object<'a>,
     item: Item<'a, 'r>,
 }
 
 impl<'a, 'r> Members<'a, 'r> {
     /// The value of a key, if it is there.
-    pub(super) fn find(&self, key: &str) -> Option<Item<'a, 'r>> {
+    pub(crate) fn find(&self, key: &str) -> Option<Item<'a, 'r>> {
         let property = self
             .object
             .properties
@@ -221,7 +242,7 @@ impl<'a, 'r> Members<'a, 'r> {
     }
 
     /// The value of a key that must be there.
-    pub(super) fn need(&self, key: &str, expected: &str) -> Option<Item<'a, 'r>> {
+    pub(crate) fn need(&self, key: &str, expected: &str) -> Option<Item<'a, 'r>> {
         let found = self.find(key);
         if found.is_none() {
             self.wrong(format!("`{key}` is missing"), expected);
@@ -230,7 +251,7 @@ impl<'a, 'r> Members<'a, 'r> {
     }
 
     /// Every key with its value, in the order of the text.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, Item<'a, 'r>)> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, Item<'a, 'r>)> + '_ {
         self.object.properties.iter().map(|property| {
             (
                 property.name.as_str(),
@@ -243,7 +264,7 @@ impl<'a, 'r> Members<'a, 'r> {
     }
 
     /// Notes that the object as a whole is wrong, at its opening brace.
-    pub(super) fn wrong(&self, what: impl Into<String>, expected: impl Into<String>) {
+    pub(crate) fn wrong(&self, what: impl Into<String>, expected: impl Into<String>) {
         let mut spot = self.item.spot();
         spot.span.end = spot.span.start + 1;
         self.item.report.add(&spot, what, expected);
@@ -259,7 +280,7 @@ impl<'a, 'r> Members<'a, 'r> {
 }
 
 /// The start of a sentence that offers the nearest known word.
-pub(super) fn hint(word: &str, known: &[&str]) -> String {
+pub(crate) fn hint(word: &str, known: &[&str]) -> String {
     nearest(word, known).map_or(String::new(), |near| format!("`{near}`? Else "))
 }
 
@@ -274,7 +295,7 @@ fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
 }
 
 /// `a`, `b` or `c`.
-pub(super) fn list(words: &[&str]) -> String {
+pub(crate) fn list(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     quoted.join(", ")
 }

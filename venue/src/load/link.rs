@@ -16,7 +16,7 @@ use crate::plan::{LevelPlan, Passage, Plan, Unit, UnitIx};
 use crate::venue::{Beacon, Hub, Level, Place, Zone, hub_key};
 
 /// How far outside its level a point may lie: the thickness of an outer wall.
-const OUTSIDE_M_MAX: f32 = 0.5;
+pub(crate) const OUTSIDE_M_MAX: f32 = 0.5;
 
 /// Everything the features say, linked; what was mistaken is missing.
 pub(super) struct Linked<'a, 'r> {
@@ -175,7 +175,7 @@ impl<'a, 'r> Linker<'a, 'r> {
             };
             self.linked.levels.push(level);
             self.linked.plan.levels.push(LevelPlan {
-                area: draft.area,
+                areas: draft.areas,
                 ..LevelPlan::default()
             });
         }
@@ -350,8 +350,10 @@ impl<'a, 'r> Linker<'a, 'r> {
 
     /// Notes a feature that lies outside its level.
     fn check_inside(&self, level: LevelIx, at: Point, feature: &Feature<'_, '_>) -> Option<()> {
-        let area: &Polygon = &self.linked.plan.levels.get(level.index())?.area;
-        if area.contains(at) || area.border_m(at) <= OUTSIDE_M_MAX {
+        let areas: &[Polygon] = &self.linked.plan.levels.get(level.index())?.areas;
+        let border_m = |area: &Polygon| if area.contains(at) { 0.0 } else { area.border_m(at) };
+        let away_m = areas.iter().map(border_m).fold(f32::INFINITY, f32::min);
+        if away_m <= OUTSIDE_M_MAX {
             return Some(());
         }
         let id = self
@@ -359,7 +361,6 @@ impl<'a, 'r> Linker<'a, 'r> {
             .levels
             .get(level.index())
             .map_or("", |level| level.id.as_str());
-        let away_m = area.border_m(at);
         let what = format!(
             "the {} `{}` lies {away_m:.1} m outside the level `{id}`",
             feature.kind, feature.id

@@ -7,15 +7,15 @@
 
 mod collection;
 mod draft;
-mod frame;
+pub(crate) mod frame;
 mod identity;
-mod json;
-mod link;
-mod overlap;
+pub(crate) mod json;
+pub(crate) mod link;
+pub(crate) mod overlap;
 mod property;
-mod reach;
-mod report;
-mod shape;
+pub(crate) mod reach;
+pub(crate) mod report;
+pub(crate) mod shape;
 
 use jsonc_parser::ast::Value;
 

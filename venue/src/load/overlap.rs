@@ -39,7 +39,7 @@ pub(super) fn check(zones: &[Zone], features: &[Feature<'_, '_>]) {
 ///
 /// Either an edge of one runs through the other, or one lies wholly inside the other: pieces of edges between the cuts,
 /// and one inner point of each, find both.
-fn overlap(one: &Polygon, other: &Polygon) -> Option<Point> {
+pub(crate) fn overlap(one: &Polygon, other: &Polygon) -> Option<Point> {
     let is_deep = |area: &Polygon, at: &Point| area.contains(*at) && area.border_m(*at) > SLACK_M;
     pieces(one, other)
         .find(|at| is_deep(other, at))

@@ -95,7 +95,7 @@ pub(super) fn settle(linked: &mut Linked<'_, '_>, venue: &Feature<'_, '_>) -> Op
 }
 
 /// The node at which one stands: the nearest in the queue zone, else the nearest.
-fn stand(floor: &Floor, graph: &Graph, place: &Place) -> Option<u32> {
+pub(crate) fn stand(floor: &Floor, graph: &Graph, place: &Place) -> Option<u32> {
     let raster = floor.rasters.get(place.level.index())?;
     let queues = |cell: usize| {
         place
@@ -109,11 +109,11 @@ fn stand(floor: &Floor, graph: &Graph, place: &Place) -> Option<u32> {
     (at.distance_m(place.at) <= reach_m(floor)).then_some(node)
 }
 
-fn reach_m(floor: &Floor) -> f32 {
+pub(crate) fn reach_m(floor: &Floor) -> f32 {
     STAND_M_MAX.max(floor.pitch_m * 1.5)
 }
 
-fn zone(floor: &Floor, graph: &Graph, place: &Place, node: u32) -> Option<ZoneIx> {
+pub(crate) fn zone(floor: &Floor, graph: &Graph, place: &Place, node: u32) -> Option<ZoneIx> {
     let (level, at): (LevelIx, Point) = graph.centre(floor, node);
     place
         .queue_zone

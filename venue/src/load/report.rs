@@ -9,26 +9,26 @@ use std::ops::Range;
 use crate::mistake::{Mistake, Source};
 
 /// Most mistakes that one load reports; a file of another format would otherwise yield one for each of its lines.
-pub(super) const MISTAKES_MAX: usize = 1_000;
+pub(crate) const MISTAKES_MAX: usize = 1_000;
 
 /// A stretch of one of the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Spot {
+pub(crate) struct Spot {
     /// Which file.
-    pub(super) source: usize,
+    pub(crate) source: usize,
     /// Which bytes of it.
-    pub(super) span: Range<usize>,
+    pub(crate) span: Range<usize>,
 }
 
 /// The mistakes so far.
-pub(super) struct Report<'s> {
+pub(crate) struct Report<'s> {
     sources: &'s [Source],
     mistakes: RefCell<Vec<(Spot, Mistake)>>,
     left_out: Cell<usize>,
 }
 
 impl<'s> Report<'s> {
-    pub(super) fn new(sources: &'s [Source]) -> Self {
+    pub(crate) fn new(sources: &'s [Source]) -> Self {
         Self {
             sources,
             mistakes: RefCell::new(Vec::new()),
@@ -37,7 +37,7 @@ impl<'s> Report<'s> {
     }
 
     /// Notes a mistake.
-    pub(super) fn add(&self, spot: &Spot, what: impl Into<String>, expected: impl Into<String>) {
+    pub(crate) fn add(&self, spot: &Spot, what: impl Into<String>, expected: impl Into<String>) {
         let mut mistakes = self.mistakes.borrow_mut();
         if mistakes.len() >= MISTAKES_MAX {
             self.left_out.set(self.left_out.get() + 1);
@@ -52,12 +52,31 @@ impl<'s> Report<'s> {
     }
 
     /// How many were noted.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.mistakes.borrow().len()
     }
 
+    /// What stands in a stretch of a file.
+    pub(crate) fn text(&self, spot: &Spot) -> &'s str {
+        let source = self.sources.get(spot.source);
+        source
+            .and_then(|source| source.text.get(spot.span.clone()))
+            .unwrap_or_default()
+    }
+
+    /// Takes back what was noted after the first `count`.
+    pub(crate) fn take_after(&self, count: usize) -> Vec<Mistake> {
+        let mut mistakes = self.mistakes.borrow_mut();
+        let from = count.min(mistakes.len());
+        mistakes
+            .split_off(from)
+            .into_iter()
+            .map(|(_, mistake)| mistake)
+            .collect()
+    }
+
     /// All of them, in the order of the files and of the text.
-    pub(super) fn into_mistakes(self) -> Vec<Mistake> {
+    pub(crate) fn into_mistakes(self) -> Vec<Mistake> {
         let mut mistakes = self.mistakes.into_inner();
         mistakes.sort_by_key(|(spot, _)| (spot.source, spot.span.start));
         let mut mistakes: Vec<Mistake> = mistakes.into_iter().map(|(_, mistake)| mistake).collect();

@@ -5,9 +5,13 @@ use super::json::Item;
 use crate::geometry::{Point, Polygon, Ring, edges, ring_area_m2, segments_touch};
 
 /// Most corners of one ring, so that the pairwise check of its edges stays bounded.
-pub(super) const CORNERS_MAX: usize = 2_048;
+pub(crate) const CORNERS_MAX: usize = 2_048;
 /// Most holes of one polygon.
-pub(super) const HOLES_MAX: usize = 256;
+pub(crate) const HOLES_MAX: usize = 256;
+/// Most polygons of one MultiPolygon.
+pub(crate) const PIECES_MAX: usize = 256;
+/// Corners of a ring nearer than this are one corner: drawing tools repeat them.
+const SAME_M: f32 = 1e-4;
 /// Smallest area of a polygon in square metres: smaller ones are a slip of the mouse.
 const AREA_M2_MIN: f32 = 0.01;
 
@@ -28,16 +32,16 @@ fn coordinates<'a, 'r>(item: &Item<'a, 'r>, kind: &str) -> Option<Item<'a, 'r>> 
 }
 
 /// The one position of a Point, unread.
-pub(super) fn point_item<'a, 'r>(item: &Item<'a, 'r>) -> Option<Item<'a, 'r>> {
+pub(crate) fn point_item<'a, 'r>(item: &Item<'a, 'r>) -> Option<Item<'a, 'r>> {
     coordinates(item, "Point")
 }
 
-pub(super) fn point(item: &Item<'_, '_>, frame: &Frame) -> Option<Point> {
+pub(crate) fn point(item: &Item<'_, '_>, frame: &Frame) -> Option<Point> {
     frame.position(&point_item(item)?)
 }
 
 /// A LineString of at least two different positions.
-pub(super) fn line(item: &Item<'_, '_>, frame: &Frame) -> Option<Vec<Point>> {
+pub(crate) fn line(item: &Item<'_, '_>, frame: &Frame) -> Option<Vec<Point>> {
     let coordinates = coordinates(item, "LineString")?;
     let points = positions(&coordinates, frame)?;
     let length_m: f32 = points.windows(2).map(|pair| pair[0].distance_m(pair[1])).sum();
@@ -49,8 +53,31 @@ pub(super) fn line(item: &Item<'_, '_>, frame: &Frame) -> Option<Vec<Point>> {
 }
 
 /// A Polygon whose rings enclose an area, do not touch themselves or each other, with its holes inside.
-pub(super) fn polygon(item: &Item<'_, '_>, frame: &Frame) -> Option<Polygon> {
-    let coordinates = coordinates(item, "Polygon")?;
+pub(crate) fn polygon(item: &Item<'_, '_>, frame: &Frame) -> Option<Polygon> {
+    rings(&coordinates(item, "Polygon")?, frame)
+}
+
+/// A Polygon, or the polygons of a MultiPolygon.
+pub(crate) fn polygons(item: &Item<'_, '_>, frame: &Frame) -> Option<Vec<Polygon>> {
+    if !is_multi(item) {
+        return polygon(item, frame).map(|polygon| vec![polygon]);
+    }
+    let coordinates = coordinates(item, "MultiPolygon")?;
+    let items = coordinates.array(PIECES_MAX, "an array of polygons")?;
+    if items.is_empty() {
+        coordinates.wrong("there is no polygon", "at least one");
+    }
+    let read: Vec<Option<Polygon>> = items.iter().map(|item| rings(item, frame)).collect();
+    let read: Vec<Polygon> = read.into_iter().collect::<Option<_>>()?;
+    (!read.is_empty()).then_some(read)
+}
+
+/// Whether the geometry calls itself a MultiPolygon; whatever else is wrong with it, `coordinates` says.
+fn is_multi(item: &Item<'_, '_>) -> bool {
+    item.text_of("type") == Some("MultiPolygon")
+}
+
+fn rings(coordinates: &Item<'_, '_>, frame: &Frame) -> Option<Polygon> {
     let rings = coordinates.array(HOLES_MAX + 1, "an array of rings, the outer one first")?;
     if rings.is_empty() {
         coordinates.wrong("the polygon has no ring", "at least the outer ring");
@@ -82,6 +109,11 @@ fn ring(item: &Item<'_, '_>, frame: &Frame) -> Option<Ring> {
         return None;
     }
     points.pop();
+    let is_same = |a: Point, b: Point| a.distance_m(b) <= SAME_M;
+    points.dedup_by(|a, b| is_same(*a, *b));
+    while points.len() > 1 && points.first().zip(points.last()).is_some_and(|(a, b)| is_same(*a, *b)) {
+        points.pop();
+    }
     if ring_area_m2(&points).abs() < AREA_M2_MIN {
         item.wrong("the ring has no area", "a ring around at least 0.01 square metres");
         return None;
