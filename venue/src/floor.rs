@@ -1,6 +1,7 @@
 //! Where people can stand: one raster of square cells per level.
 //!
-//! A cell is walkable when its centre lies in a walkable unit. Cells are what the locator keeps its beliefs over, what
+//! A cell is walkable when its centre lies in a walkable unit that an opening or a way between levels joins to another; its
+//! open sides say where one can step from it, which is never through a wall. Cells are what the locator keeps its beliefs over, what
 //! walking times are computed on, and what the simulated crowd walks on, so the three agree about walls.
 
 use crate::geometry::Point;
@@ -8,6 +9,15 @@ use crate::index::{LevelIx, ZoneIx};
 
 /// A raster cell outside every exclusive zone.
 pub const NO_ZONE: u16 = u16::MAX;
+
+/// In `Raster::open_sides`: one can step to the next cell east.
+pub const OPEN_EAST: u8 = 1;
+/// In `Raster::open_sides`: one can step to the next cell north.
+pub const OPEN_NORTH: u8 = 2;
+/// In `Raster::open_sides`: one can step to the next cell west.
+pub const OPEN_WEST: u8 = 4;
+/// In `Raster::open_sides`: one can step to the next cell south.
+pub const OPEN_SOUTH: u8 = 8;
 
 /// The rasters of all levels, at one pitch.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +37,11 @@ pub struct Raster {
     pub columns: u32,
     /// Cells from south to north.
     pub rows: u32,
-    /// Whether one can stand in the cell.
+    /// Whether one can stand in the cell: only where an opening or stairs lead, never in a room without a door.
     pub walkable: Vec<bool>,
+    /// The sides of the cell that are open, as the bits [`OPEN_EAST`] to [`OPEN_SOUTH`]: no wall lies between the two
+    /// centres, or an opening does. One steps diagonally where both ways around the corner are open.
+    pub open_sides: Vec<u8>,
     /// The exclusive zone of the cell's centre as a `ZoneIx`, or [`NO_ZONE`].
     pub zone: Vec<u16>,
 }

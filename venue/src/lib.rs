@@ -87,7 +87,7 @@ mod walks;
 
 pub mod svg;
 
-pub use crate::floor::{Floor, NO_ZONE, Raster};
+pub use crate::floor::{Floor, NO_ZONE, OPEN_EAST, OPEN_NORTH, OPEN_SOUTH, OPEN_WEST, Raster};
 pub use crate::geometry::{Bounds, Point, Polygon, Ring};
 pub use crate::index::{BeaconIx, HubIx, LevelIx, PlaceIx, ZoneIx};
 pub use crate::load::{SOURCE_BYTES_MAX, SOURCES_MAX, load};

@@ -46,6 +46,7 @@ pub(crate) fn paint(plan: &Plan, zones: &[Zone]) -> (Floor, Vec<Vec<u32>>) {
             origin,
             columns,
             rows,
+            open_sides: vec![0; units.len()],
             walkable,
             zone,
         });

@@ -11,7 +11,9 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Building, Door, ROOM_M, ROOMS, SIDE, load_text};
-use nextbest_venue::{LevelIx, PlaceIx, Point, Route, Venue, WALK_M_PER_S, ZoneIx};
+use nextbest_venue::{
+    LevelIx, OPEN_EAST, OPEN_NORTH, OPEN_SOUTH, OPEN_WEST, PlaceIx, Point, Route, Venue, WALK_M_PER_S, ZoneIx,
+};
 use proptest::prelude::*;
 
 /// Level, column, row.
@@ -168,6 +170,7 @@ fn check_route(route: &Route, reference: &Reference<'_>) {
 fn check(building: &Building) {
     let venue = load_text(&building.geojson()).unwrap_or_else(|mistakes| panic!("{building:?}: {}", mistakes[0]));
     let reference = Reference::new(building);
+    check_sides(&venue, &reference);
     for (at, goal) in building.places.iter().enumerate() {
         let place = PlaceIx(at as u16);
         let seconds = reference.seconds_to(*goal);
@@ -202,6 +205,32 @@ fn check(building: &Building) {
             }
         }
         check_table(&venue, &reference, &seconds, place);
+    }
+}
+
+/// A cell exists where something leads, and its open sides are those of the reference.
+fn check_sides(venue: &Venue, reference: &Reference<'_>) {
+    for cell in reference.cells() {
+        let raster = &venue.floor.rasters[cell.0];
+        let at = cell.2 * SIDE + cell.1;
+        if !raster.walkable[at] {
+            let is_way_out = |(from, to, _): &(Cell, Cell, f32)| room(*from) == room(cell) && room(*to) != room(cell);
+            assert!(!reference.edges.iter().any(is_way_out), "something leads to {cell:?}");
+            continue;
+        }
+        for (bit, east, north) in [
+            (OPEN_EAST, 1, 0),
+            (OPEN_NORTH, 0, 1),
+            (OPEN_WEST, -1, 0),
+            (OPEN_SOUTH, 0, -1),
+        ] {
+            let is_open = moved(cell, east, north).is_some_and(|next| reference.is_open(cell, next));
+            assert_eq!(
+                raster.open_sides[at] & bit != 0,
+                is_open,
+                "{cell:?} towards {east}, {north}"
+            );
+        }
     }
 }
 
@@ -304,6 +333,26 @@ fn one_level(doors: Vec<Door>) -> Building {
         stairs_s: 0.0,
         places: vec![(0, 0, 0)],
     }
+}
+
+#[test]
+fn a_room_that_nothing_leads_into_has_no_cells() {
+    let door = Door {
+        room: (0, 0, 0),
+        is_east: true,
+        offset_m: 1,
+        width_m: 1,
+    };
+    let venue = load_text(&one_level(vec![door]).geojson()).expect("valid");
+    let walkable = venue.floor.rasters[0]
+        .walkable
+        .iter()
+        .filter(|walkable| **walkable)
+        .count();
+    assert_eq!(walkable, 2 * ROOM_M * ROOM_M, "the two rooms that a door joins");
+    let (level, sealed) = centre((0, 12, 12));
+    assert!(!venue.floor.is_walkable(level, sealed));
+    assert_eq!(venue.walks.point_to_place_s(&venue, (level, sealed), PlaceIx(0)), None);
 }
 
 #[test]

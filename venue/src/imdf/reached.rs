@@ -44,8 +44,8 @@ pub(super) fn finest_pitch_m(draft: &Draft, goals: usize) -> f32 {
 impl Reached {
     pub(super) fn new(draft: &Draft, zones: &[Zone]) -> Self {
         let plan = draft.plan();
-        let (floor, units) = raster::paint(&plan, zones);
-        let (graph, stranded) = Graph::new(&floor, &plan, &units);
+        let (mut floor, units) = raster::paint(&plan, zones);
+        let (graph, stranded) = Graph::settled(&mut floor, &plan, &units);
         let (parts, main_part) = graph.parts();
         Self {
             floor,

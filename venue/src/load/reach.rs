@@ -33,8 +33,8 @@ pub(super) fn fits(linked: &Linked<'_, '_>, venue: &Feature<'_, '_>) -> bool {
 
 /// Finds the zone and the node of each place, and notes those that nobody can get to.
 pub(super) fn settle(linked: &mut Linked<'_, '_>, venue: &Feature<'_, '_>) -> Option<Reached> {
-    let (floor, units) = raster::paint(&linked.plan, &linked.zones);
-    let (graph, stranded) = Graph::new(&floor, &linked.plan, &units);
+    let (mut floor, units) = raster::paint(&linked.plan, &linked.zones);
+    let (graph, stranded) = Graph::settled(&mut floor, &linked.plan, &units);
     for passage in &stranded {
         if let Some(feature) = linked.passage_features.get(*passage) {
             feature.id_item.wrong(
@@ -63,6 +63,11 @@ pub(super) fn settle(linked: &mut Linked<'_, '_>, venue: &Feature<'_, '_>) -> Op
     let are_zones_whole = linked.are_zones_whole;
     for (place, feature) in linked.places.iter_mut().zip(&linked.place_features) {
         let found = stand(&floor, &graph, place);
+        let at_cell = floor.cell_at(place.level, place.at);
+        if found.is_none() && at_cell.is_some_and(|cell| graph.is_sealed(place.level, cell)) {
+            unreachable(place, feature);
+            continue;
+        }
         let Some(node) = found else {
             let what = format!("nobody can stand at the place `{}`", place.id);
             feature
@@ -71,13 +76,7 @@ pub(super) fn settle(linked: &mut Linked<'_, '_>, venue: &Feature<'_, '_>) -> Op
             continue;
         };
         if parts.get(node as usize) != Some(&main_part) {
-            let what = format!(
-                "the place `{}` cannot be reached: no opening or stairs lead to it",
-                place.id
-            );
-            feature
-                .geometry
-                .wrong(what, "a way to it from the largest walkable part of the venue");
+            unreachable(place, feature);
         }
         match zone(&floor, &graph, place, node) {
             Some(zone) => place.zone = zone,
@@ -92,6 +91,16 @@ pub(super) fn settle(linked: &mut Linked<'_, '_>, venue: &Feature<'_, '_>) -> Op
         stands.push(node);
     }
     Some(Reached { floor, graph, stands })
+}
+
+fn unreachable(place: &Place, feature: &Feature<'_, '_>) {
+    let what = format!(
+        "the place `{}` cannot be reached: no opening or stairs lead to it",
+        place.id
+    );
+    feature
+        .geometry
+        .wrong(what, "a way to it from the largest walkable part of the venue");
 }
 
 /// The node at which one stands: the nearest in the queue zone, else the nearest.

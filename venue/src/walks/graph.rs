@@ -46,6 +46,10 @@ pub(crate) struct Graph {
     pub(super) links_in: Vec<Link>,
     /// For each node whether a link ends there.
     linked: Vec<bool>,
+    /// Nodes from which an opening leads to another.
+    doors: Vec<u32>,
+    /// For each cell of each level whether it is in a room that nothing leads into.
+    sealed: Vec<Vec<bool>>,
 }
 
 impl Graph {
@@ -60,9 +64,60 @@ impl Graph {
             let level = LevelIx(at as u8);
             let walls = Walls::new(floor, level, raster, level_plan, units);
             graph.join_cells(at, &walls, raster.columns as usize);
+            let doors = walls.doors().iter().filter_map(|cell| graph.node(level, *cell));
+            let doors: Vec<u32> = doors.collect();
+            graph.doors.extend(doors);
         }
         let stranded = graph.join_levels(floor, plan, units);
         (graph, stranded)
+    }
+
+    /// Builds the floor's cells from the graph of units: those of parts that no opening, stair or lift joins to anything are
+    /// taken from the floor, and those that are left say which of their sides are open.
+    pub(crate) fn settled(floor: &mut Floor, plan: &Plan, units: &[Vec<u32>]) -> (Self, Vec<usize>) {
+        let (graph, _) = Self::new(floor, plan, units);
+        let (parts, largest) = graph.parts();
+        let mut is_joined = vec![false; parts.iter().max().map_or(0, |part| *part as usize + 1)];
+        let links = graph.links_out.iter().flat_map(|link| [link.from, link.to]);
+        let joints = graph.doors.iter().copied().chain(links);
+        for part in joints.filter_map(|node| parts.get(node as usize)).chain([&largest]) {
+            if let Some(joined) = is_joined.get_mut(*part as usize) {
+                *joined = true;
+            }
+        }
+        let mut sealed: Vec<Vec<bool>> = graph.nodes.iter().map(|nodes| vec![false; nodes.len()]).collect();
+        for ((level, cell), part) in graph.cells.iter().zip(&parts) {
+            let (level, cell) = (level.index(), *cell as usize);
+            let is_joined = is_joined.get(*part as usize) == Some(&true);
+            let raster = floor.rasters.get_mut(level);
+            if let Some(walkable) = raster.and_then(|raster| raster.walkable.get_mut(cell)) {
+                *walkable = is_joined;
+            }
+            if let Some(slot) = sealed.get_mut(level).and_then(|sealed| sealed.get_mut(cell)) {
+                *slot = !is_joined;
+            }
+        }
+        let (mut graph, stranded) = Self::new(floor, plan, units);
+        graph.sealed = sealed;
+        graph.open_sides(floor);
+        (graph, stranded)
+    }
+
+    /// Whether a cell is in a room that nothing leads into: no way starts or ends there, and none is found from beside it.
+    pub(crate) fn is_sealed(&self, level: LevelIx, cell: usize) -> bool {
+        self.sealed.get(level.index()).and_then(|sealed| sealed.get(cell)) == Some(&true)
+    }
+
+    /// Writes into the floor which sides of each cell are open.
+    fn open_sides(&self, floor: &mut Floor) {
+        for ((level, cell), neighbours) in self.cells.iter().zip(&self.neighbours) {
+            let open = neighbours.iter().take(4).enumerate();
+            let sides = open.fold(0, |sides, (side, next)| sides | u8::from(*next != NONE) << side);
+            let raster = floor.rasters.get_mut(level.index());
+            if let Some(slot) = raster.and_then(|raster| raster.open_sides.get_mut(*cell as usize)) {
+                *slot = sides;
+            }
+        }
     }
 
     pub(crate) fn node_count(&self) -> usize {
@@ -103,6 +158,9 @@ impl Graph {
             && let Some(node) = self.node(level, cell)
         {
             return Some(node);
+        }
+        if floor.cell_at(level, at).is_some_and(|cell| self.is_sealed(level, cell)) {
+            return None;
         }
         let raster = floor.rasters.get(level.index())?;
         let reach = (SNAP_M_MAX / floor.pitch_m).ceil();

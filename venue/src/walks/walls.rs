@@ -22,6 +22,8 @@ pub(super) struct Walls {
     rows: usize,
     east_open: Vec<bool>,
     north_open: Vec<bool>,
+    /// Cells from which an opening leads to another.
+    doors: Vec<usize>,
 }
 
 impl Walls {
@@ -33,6 +35,7 @@ impl Walls {
             rows: raster.rows as usize,
             east_open: vec![false; raster.walkable.len()],
             north_open: vec![false; raster.walkable.len()],
+            doors: Vec::new(),
         };
         walls.open_within_units(&grid, units);
         for (a, b) in plan.units.iter().flat_map(|unit| unit.area.edges()) {
@@ -62,6 +65,11 @@ impl Walls {
             (0, _) => at(&self.north_open, low),
             _ => self.is_corner_open(cell, east, north),
         }
+    }
+
+    /// The cells from which an opening leads to another.
+    pub(super) fn doors(&self) -> &[usize] {
+        &self.doors
     }
 
     /// A diagonal step is open when both ways around the corner are: nobody cuts through the end of a wall.
@@ -95,6 +103,9 @@ impl Walls {
         for (cell, step) in crossed {
             let passes = grid.next(cell, step).is_some_and(|next| grid.walkable(cell, next));
             self.set(cell, step, passes);
+            if passes {
+                self.doors.push(cell);
+            }
         }
     }
 
