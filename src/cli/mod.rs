@@ -7,6 +7,7 @@
 
 mod answer;
 mod ask;
+mod calibrate;
 mod check;
 mod demo;
 mod duration;
@@ -18,6 +19,7 @@ mod locate;
 mod pack;
 mod replay;
 mod serve;
+mod survey;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -44,6 +46,8 @@ enum Command {
     Replay(replay::Arguments),
     Load(load::Arguments),
     Locate(locate::Arguments),
+    Survey(survey::Arguments),
+    Calibrate(calibrate::Arguments),
 }
 
 /// Runs the command.
@@ -62,6 +66,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
         Command::Locate(arguments) => locate::run(&arguments),
+        Command::Survey(arguments) => survey::run(&arguments),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
     }
 }
 

@@ -5,21 +5,26 @@
 //! carry places, a recording in the form of the SAL data set carries the side of a door.
 //!
 //! Reading order: `site` is what stands still (hubs, cells, zones, survey), `walk` what was heard and what was true,
-//! `labelled` the other form of both, `play` a walk through a tracker, `score` what came of it, `draw` the picture. Deliberately absent:
+//! `labelled` the other form of both, `play` a walk through a tracker, `score` what came of it, `draw` the picture; `survey` and `calibrate` look at
+//! hubs and places instead of people. Deliberately absent:
 //! clocks, and anything that bends the locator to a recording: it runs with its default settings.
 
+mod calibrate;
 mod draw;
 mod floor;
 mod labelled;
 mod play;
 mod score;
 mod site;
+mod survey;
 mod walk;
 mod zones;
 
+pub use calibrate::{Calibration, HubCheck, calibrate};
 pub use draw::{DRAWN_WALKS_MAX, PaintError, Picture, Played, draw};
 pub use play::{Estimate, Instant, LocatorTracker, SCORE_EVERY_MS, Tracker, play, run};
 pub use score::Scores;
 pub use site::{OpenError, Site, SiteFiles};
+pub use survey::{HeardAtStop, Place, STOPS_MAX, Stop, heard_at, parse_stops, plan};
 pub use walk::{Heard, Truth, Walk};
 pub use zones::{Rectangle, Zones};
