@@ -67,7 +67,7 @@ fn identity(id: &str) -> Option<TagId> {
     match kind {
         "iBeacon" => numbered(TagKind::IBeacon, rest),
         "altBeacon" => numbered(TagKind::AltBeacon, rest),
-        "eddy" => TagId::new(TagKind::EddystoneUid, &hex::<16>(rest)?).ok(),
+        "eddy" => eddystone(rest),
         "known" => address(rest),
         _ => None,
     }
@@ -78,4 +78,15 @@ fn numbered(kind: TagKind, text: &str) -> Option<TagId> {
     let (rest, minor) = text.rsplit_once('-')?;
     let (uuid, major) = rest.rsplit_once('-')?;
     beacon(kind, uuid, major.parse().ok()?, minor.parse().ok()?)
+}
+
+/// `<namespace>-<instance>` in hexadecimal digits. The firmware up to version 4 writes the fifth byte of the namespace
+/// twice, and that byte says so.
+fn eddystone(text: &str) -> Option<TagId> {
+    let (namespace, instance) = text.split_once('-')?;
+    let namespace = hex::<10>(namespace).or_else(|| match hex::<11>(namespace)? {
+        [a, b, c, d, e, again, f, g, h, i, j] if e == again => Some([a, b, c, d, e, f, g, h, i, j]),
+        _ => None,
+    })?;
+    TagId::new(TagKind::EddystoneUid, &[&namespace[..], &hex::<6>(instance)?].concat()).ok()
 }

@@ -26,7 +26,10 @@
 mod error;
 mod espresense;
 mod happy_bubbles;
+mod kontakt;
+mod minew;
 mod moko;
+mod moment;
 mod openmqttgateway;
 mod raddec;
 mod record;
@@ -209,7 +212,8 @@ pub fn read_body(family: Family, payload: &[u8], say: &mut Say<'_>) -> Result<Re
     bounded(payload)?;
     match family {
         Family::Raddec => raddec::read(payload, say),
-        Family::Minew | Family::Kontakt => Err(PayloadError::Topic),
+        Family::Minew => minew::read(payload, say),
+        Family::Kontakt => kontakt::read(payload, say),
         Family::Moko => moko::read(payload, say),
         Family::Espresense | Family::OpenMqttGateway | Family::Room | Family::HappyBubbles => Err(PayloadError::Topic),
     }

@@ -14,7 +14,7 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 
 use super::error::{BadReport, PayloadError};
 use super::transmitter::address;
-use super::{HUB_NAME_LEN_MAX, REPORTS_PER_PAYLOAD_MAX};
+use super::{HUB_NAME_LEN_MAX, REPORTS_PER_PAYLOAD_MAX, moment};
 use crate::model::TagId;
 
 /// Weakest and strongest signal that a report may have, in dBm, as in the contract of our own hubs.
@@ -94,11 +94,22 @@ impl Field<'_> {
         self.need(key, HUB_EXPECTED, |field| field.text().and_then(hub_name))
     }
 
-    /// Milliseconds since 1970, as a number.
+    /// The moment that it says, as milliseconds since 1970: a hint.
     pub(super) fn unix_ms(&self) -> Option<u64> {
-        let number = self.number()?;
-        (0.0..=9.0e15).contains(&number).then_some(number as u64)
+        match self {
+            Self::Number(number) => moment::of_number(*number),
+            Self::Text(text) => moment::of_text(text),
+            Self::Missing | Self::Other => None,
+        }
     }
+}
+
+/// The signal strength of a binary form.
+pub(super) fn rssi_of(dbm: i16, key: &'static str) -> Result<i8, BadReport> {
+    let expected = RSSI_EXPECTED;
+    let is_one = RSSI_DBM.contains(&f64::from(dbm));
+    let dbm = i8::try_from(dbm).ok().filter(|_| is_one);
+    dbm.ok_or(BadReport::Value { key, expected })
 }
 
 /// The name of a hub, when it can be one.
@@ -162,6 +173,14 @@ impl<T> Objects<T> {
         }
     }
 
+    /// What stands where objects belong, and is none.
+    fn other() -> Self {
+        Self {
+            others: 1,
+            ..Self::default()
+        }
+    }
+
     fn add(&mut self, element: Element<T>) {
         match element {
             Element::Object(object) => self.objects.push(object),
@@ -200,6 +219,30 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Objects<T> {
                 let mut all = Objects::default();
                 all.objects.push(T::deserialize(MapAccessDeserializer::new(map))?);
                 Ok(all)
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(Objects::default())
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Objects::other())
+            }
+
+            fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(Objects::other())
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Objects::other())
+            }
+
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Objects::other())
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Objects::other())
             }
         }
 

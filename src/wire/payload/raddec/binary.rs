@@ -13,6 +13,7 @@
 
 use super::{EUI48, FLAG, RANDOM48, id_len, transmitter};
 use crate::model::{TagId, TagKind};
+use crate::wire::payload::record::rssi_of;
 use crate::wire::payload::{BadReport, PayloadError, Read, Report, Say};
 
 const TIMESTAMP: u8 = 0xf0;
@@ -96,11 +97,7 @@ fn receiver<'a>(bytes: &mut Bytes<'a>) -> Option<Receiver<'a>> {
 
 impl Receiver<'_> {
     fn rssi_dbm(&self) -> Result<i8, BadReport> {
-        let dbm = i16::from(self.rssi) - RSSI_OFFSET;
-        i8::try_from(dbm).ok().filter(|dbm| *dbm <= 20).ok_or(BadReport::Value {
-            key: "rssi",
-            expected: "a signal strength between -127 and 20 dBm",
-        })
+        rssi_of(i16::from(self.rssi) - RSSI_OFFSET, "rssi")
     }
 
     /// The id in hexadecimal digits, as the hub's owner writes it down.
