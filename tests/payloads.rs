@@ -2,8 +2,6 @@
 //!
 //! The payloads and their sources are in `tests/data/payloads`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
-
 mod payload_support;
 
 use nextbest::model::TagKind;

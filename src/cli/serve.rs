@@ -6,14 +6,16 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, check, pack};
 use crate::config::Pack;
+use crate::config::doors::Doors;
 use crate::serve::clock::{Clock, SPEED_MAX};
+use crate::serve::doors::DoorsSettings;
 use crate::serve::keys::KeyFolder;
 use crate::serve::{Gateway, GatewaySettings};
 
@@ -45,6 +47,9 @@ pub(super) struct Arguments {
     /// The key folder, as `nextbest keys` makes it.
     #[arg(long, value_name = "DIR", default_value = "keys")]
     keys: PathBuf,
+    /// The doors for other makers' hubs: what of MQTT, HTTP and UDP to take, from where, how fast.
+    #[arg(long, value_name = "FILE")]
+    doors: Option<PathBuf>,
     /// Run the clock this many times as fast, to replay a recording.
     #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = speed)]
     test_clock_speed: f64,
@@ -65,7 +70,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         fs::create_dir_all(data).map_err(|error| Failure::wrong(format!("cannot make {}: {error}", data.display())))?;
     }
     let clock = Clock::start_scaled(arguments.test_clock_speed);
-    let gateway = Gateway::start(&settings(arguments, &pack), engine, &keys, clock).map_err(Failure::wrong)?;
+    let doors = arguments.doors.as_deref().map(doors).transpose()?.unwrap_or_default();
+    let gateway = Gateway::start(&settings(arguments, &pack, doors), engine, &keys, clock).map_err(Failure::wrong)?;
     say_where(&gateway, &pack, clock);
     wait_to_stop().map_err(|error| Failure::wrong(format!("cannot wait for a signal: {error}")))?;
     println!("stopping: peers are told to come back");
@@ -73,8 +79,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What `doors.toml` says; the files that it names are beside it.
+fn doors(path: &Path) -> Result<DoorsSettings, Failure> {
+    let text =
+        fs::read_to_string(path).map_err(|error| Failure::wrong(format!("cannot read {}: {error}", path.display())))?;
+    let doors = Doors::load(&path.display().to_string(), &text).map_err(|mistakes| {
+        mistakes.iter().for_each(|mistake| pack::print(mistake));
+        Failure::wrong(format!("{} has mistakes; nothing of it is used", path.display()))
+    })?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    DoorsSettings::open(&doors, folder).map_err(Failure::wrong)
+}
+
 /// What the pack says, and what the command line says otherwise.
-fn settings(arguments: &Arguments, pack: &Pack) -> GatewaySettings {
+fn settings(arguments: &Arguments, pack: &Pack, doors: DoorsSettings) -> GatewaySettings {
     let pack = GatewaySettings::from(&pack.serve);
     GatewaySettings {
         listen: arguments.listen.unwrap_or(pack.listen),
@@ -82,6 +100,7 @@ fn settings(arguments: &Arguments, pack: &Pack) -> GatewaySettings {
         http: arguments.http.or(pack.http),
         admin: arguments.admin.or(pack.admin),
         busy_poll: arguments.busy_poll,
+        doors,
         ..pack
     }
 }
@@ -96,6 +115,15 @@ fn say_where(gateway: &Gateway, pack: &Pack, clock: Clock) {
     );
     for address in gateway.http_addrs() {
         println!("listening for operators on https://{address} (/healthz, /readyz, /metrics)");
+    }
+    if let Some(address) = gateway.door_addrs().http {
+        println!("listening for hubs of other makers on {address} (HTTP: /minew, /kontakt, /moko, /raddec)");
+    }
+    if let Some(address) = gateway.door_addrs().mqtt {
+        println!("listening for hubs of other makers on {address} (MQTT)");
+    }
+    if let Some(address) = gateway.door_addrs().udp {
+        println!("listening for hubs of other makers on {address} (UDP: raddec)");
     }
     if clock.speed() != 1.0 {
         println!("the test clock runs {} times as fast as real time", clock.speed());

@@ -3,12 +3,13 @@
 //!
 //! Reading order: a [`mistake::Mistake`]; `table`, which reads TOML with the place of every value; `condition`, CEL into
 //! the engine's typed form; `message`, Fluent into the engine's operations; `pack`, which puts the files together;
-//! `schema`, what an editor knows about them.
+//! `schema`, what an editor knows about them. `doors` is a file of its own: it belongs to a machine, not to a venue.
 //!
 //! Pure: texts in, values out. Deliberately absent: file access, clocks, and partial success; a pack is loaded whole or
 //! not at all.
 
 pub mod condition;
+pub mod doors;
 pub mod message;
 pub mod mistake;
 mod nearest;

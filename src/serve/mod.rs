@@ -359,17 +359,14 @@ fn check_venue(engine: &Engine, keys: &KeyFolder) -> Result<(), StartError> {
 }
 
 fn bind_doors(settings: &DoorsSettings) -> Result<DoorSockets, StartError> {
-    let udp = settings
-        .udp
-        .map(|address| bind_udp("other hubs", address))
-        .transpose()?;
+    let http = settings.http.as_ref().map(|door| bind_tcp("other hubs", door.listen));
+    let udp = settings.udp.map(|address| bind_udp("other hubs", address));
     let listener = settings.mqtt.listener.as_ref();
-    let mqtt = listener
-        .map(|listener| bind_tcp("hubs that speak MQTT", listener.address))
-        .transpose()?;
+    let mqtt = listener.map(|listener| bind_tcp("hubs that speak MQTT", listener.address));
     Ok(DoorSockets {
-        udp: udp.map(|(socket, _)| socket),
-        mqtt: mqtt.map(|(socket, _)| socket),
+        http: http.transpose()?.map(|(socket, _)| socket),
+        udp: udp.transpose()?.map(|(socket, _)| socket),
+        mqtt: mqtt.transpose()?.map(|(socket, _)| socket),
     })
 }
 

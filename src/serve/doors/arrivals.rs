@@ -9,7 +9,7 @@ use super::bucket::{Bucket, Rate};
 use super::counts::ReportOutcome;
 use crate::engine::{Engine, HubIntake, SightingOutcome};
 use crate::model::{Sighting, TagId, Timestamp};
-use crate::wire::payload::Report;
+use crate::wire::payload::{HubStatus, Report};
 
 /// Names of hubs that the map does not have, remembered to count how many there are.
 const STRANGERS_MAX: usize = 256;
@@ -58,25 +58,37 @@ impl Arrivals {
         }
     }
 
-    /// A hub is there. False when the map does not have it.
-    pub(super) fn alive(&mut self, now: Timestamp, name: &str) -> bool {
-        let engine = Arc::clone(&self.engine);
-        let arriving = self.arriving(now, name);
-        arriving
-            .map(|arriving| engine.on_hub_alive(now, &arriving.intake))
-            .is_some()
+    /// The hubs of some names, of those that the map has; `None`: all.
+    pub(super) fn only(&self, names: &[String]) -> Option<Vec<HubIx>> {
+        let hub = |name: &String| self.names.get(&hub_key(name)).copied();
+        (!names.is_empty()).then(|| names.iter().filter_map(hub).collect())
     }
 
-    /// A hub has gone. False when the map does not have it.
-    pub(super) fn gone(&mut self, now: Timestamp, name: &str) -> bool {
-        let hub = self.hub(now, name);
-        hub.map(|hub| self.engine.on_hub_gone(hub)).is_some()
+    /// A hub says, or is said, to be there or to have gone.
+    pub(super) fn tell(
+        &mut self,
+        now: Timestamp,
+        only: Option<&[HubIx]>,
+        name: &str,
+        status: HubStatus,
+    ) -> Result<(), ReportOutcome> {
+        let engine = Arc::clone(&self.engine);
+        match status {
+            HubStatus::Alive => engine.on_hub_alive(now, &self.arriving(now, only, name)?.intake),
+            HubStatus::Gone => engine.on_hub_gone(self.allowed(now, only, name)?),
+        }
+        Ok(())
     }
 
     /// A report arrives.
-    pub(super) fn arrive(&mut self, now: Timestamp, report: &Report<'_>) -> Result<SightingOutcome, ReportOutcome> {
+    pub(super) fn arrive(
+        &mut self,
+        now: Timestamp,
+        only: Option<&[HubIx]>,
+        report: &Report<'_>,
+    ) -> Result<SightingOutcome, ReportOutcome> {
         let (engine, rate) = (Arc::clone(&self.engine), self.rate);
-        let arriving = self.arriving(now, report.hub).ok_or(ReportOutcome::UnknownHub)?;
+        let arriving = self.arriving(now, only, report.hub)?;
         if !arriving.bucket.spend(now, rate) {
             return Err(ReportOutcome::Flood);
         }
@@ -90,15 +102,24 @@ impl Arrivals {
         }
     }
 
-    fn arriving(&mut self, now: Timestamp, name: &str) -> Option<&mut Arriving> {
-        let hub = self.hub(now, name)?;
+    fn arriving(&mut self, now: Timestamp, only: Option<&[HubIx]>, name: &str) -> Result<&mut Arriving, ReportOutcome> {
+        let hub = self.allowed(now, only, name)?;
         let (engine, rate) = (&self.engine, self.rate);
-        let arriving = self.hubs.get_mut(hub.index())?;
-        Some(arriving.get_or_insert_with(|| Arriving {
+        let arriving = self.hubs.get_mut(hub.index()).ok_or(ReportOutcome::UnknownHub)?;
+        Ok(arriving.get_or_insert_with(|| Arriving {
             intake: engine.hub_arriving(now, hub),
             next_arrival: 0,
             bucket: Bucket::full(now, rate),
         }))
+    }
+
+    /// The hub of a name, when whoever speaks may speak for it.
+    fn allowed(&mut self, now: Timestamp, only: Option<&[HubIx]>, name: &str) -> Result<HubIx, ReportOutcome> {
+        let hub = self.hub(now, name).ok_or(ReportOutcome::UnknownHub)?;
+        match only {
+            Some(only) if !only.contains(&hub) => Err(ReportOutcome::NotAllowed),
+            Some(_) | None => Ok(hub),
+        }
     }
 
     fn hub(&mut self, now: Timestamp, name: &str) -> Option<HubIx> {

@@ -14,6 +14,8 @@ pub enum PayloadOutcome {
     Unreadable,
     /// Its source sends more than the doors' limits allow.
     Flood,
+    /// It needs a token, and has none.
+    Unauthorized,
 }
 
 /// What became of a record of a payload.
@@ -25,10 +27,12 @@ pub enum ReportOutcome {
     UnknownHub,
     /// Its hub reports more than the doors' limits allow.
     Flood,
+    /// Whoever sent it does not speak for its hub.
+    NotAllowed,
 }
 
-const PAYLOAD_OUTCOMES: [&str; 3] = ["read", "unreadable", "flood"];
-const REPORT_OUTCOMES: [&str; 3] = ["sighting", "unknown_hub", "flood"];
+const PAYLOAD_OUTCOMES: [&str; 4] = ["read", "unreadable", "flood", "unauthorized"];
+const REPORT_OUTCOMES: [&str; 4] = ["sighting", "unknown_hub", "flood", "not_allowed"];
 /// Records that were left out come after the outcomes above, by kind.
 const RECORD_OUTCOMES_LEN: usize = REPORT_OUTCOMES.len() + BadReport::KINDS.len();
 
@@ -36,6 +40,7 @@ const RECORD_OUTCOMES_LEN: usize = REPORT_OUTCOMES.len() + BadReport::KINDS.len(
 #[derive(Debug, Default)]
 pub struct DoorCounts {
     families: [FamilyCounts; Family::ALL.len()],
+    connections_refused: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +72,17 @@ impl DoorCounts {
             .fetch_add(u64::from(read.malformed_adverts), Ordering::Relaxed);
     }
 
+    /// Counts a connection that was too much.
+    pub(super) fn connection_refused(&self) {
+        self.connections_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Connections that were too much.
+    #[must_use]
+    pub fn connections_refused(&self) -> u64 {
+        self.connections_refused.load(Ordering::Relaxed)
+    }
+
     /// Payloads of a family with this outcome.
     #[must_use]
     pub fn payloads(&self, family: Family, outcome: PayloadOutcome) -> u64 {
@@ -83,6 +99,7 @@ impl DoorCounts {
     pub(in crate::serve) fn write(&self, text: &mut String) -> fmt::Result {
         const PAYLOADS: &str = "nextbest_door_payloads_total";
         const RECORDS: &str = "nextbest_door_records_total";
+        const REFUSED: &str = "nextbest_door_connections_refused_total";
         const ADVERTS: &str = "nextbest_door_malformed_adverts_total";
         head(text, PAYLOADS, "Payloads of other makers' hubs by what became of them.")?;
         self.write_each(text, PAYLOADS, |counts| PAYLOAD_OUTCOMES.iter().zip(&counts.payloads))?;
@@ -102,7 +119,8 @@ impl DoorCounts {
             let value = counts.malformed_adverts.load(Ordering::Relaxed);
             writeln!(text, "{ADVERTS}{{family=\"{}\"}} {value}", family.name())?;
         }
-        Ok(())
+        head(text, REFUSED, "Connections to the HTTP door that were too much.")?;
+        writeln!(text, "{REFUSED} {}", self.connections_refused())
     }
 
     fn write_each<'c, I: Iterator<Item = (&'c &'static str, &'c AtomicU64)>>(

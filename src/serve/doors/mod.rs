@@ -20,35 +20,59 @@
 mod arrivals;
 mod bucket;
 mod counts;
+mod guard;
+mod http;
 pub mod mqtt;
 mod settings;
+mod tokens;
 mod udp;
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
-use std::rc::Rc;
-use std::sync::Arc;
+#[expect(
+    clippy::disallowed_types,
+    reason = "the doors have one thread, so nobody waits; axum asks for what could go to another"
+)]
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
 use self::arrivals::Arrivals;
 use self::bucket::Sources;
 use super::intake::Tally;
+use super::metrics::Metrics;
 use super::shared::{Shared, Stage};
-use crate::wire::payload::{Family, HubStatus, PayloadError, Read, Said, Say};
+use crate::wire::payload::{Family, PayloadError, Read, Said, Say};
 
 pub use self::bucket::Rate;
 pub use self::counts::{DoorCounts, PayloadOutcome, ReportOutcome};
-pub use self::settings::{DoorLimits, DoorsSettings};
+pub use self::settings::{DoorLimits, DoorsError, DoorsSettings, HttpDoor};
+pub use self::tokens::{Tokens, TokensError};
 
-/// What all doors share. It stays on their thread.
+/// What all doors share.
 pub(super) struct Doors {
     shared: Arc<Shared>,
     settings: DoorsSettings,
-    sources: RefCell<Sources>,
-    arrivals: RefCell<Arrivals>,
+    #[expect(clippy::disallowed_types, reason = "see the import")]
+    sources: Mutex<Sources>,
+    #[expect(clippy::disallowed_types, reason = "see the import")]
+    arrivals: Mutex<Arrivals>,
+}
+
+/// What became of a payload that was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// What reading it has left out.
+    pub(super) read: Read,
+    /// Reports that became sightings.
+    pub(super) sightings: u32,
+    /// Reports of hubs that the map does not have.
+    pub(super) unknown_hub: u32,
+    /// Reports of hubs for which whoever sent them does not speak.
+    pub(super) not_allowed: u32,
+    /// Reports beyond what a hub may report.
+    pub(super) flood: u32,
 }
 
 /// Why a payload was turned away.
@@ -63,10 +87,12 @@ pub(super) enum Refused {
 }
 
 impl Doors {
+    #[expect(clippy::disallowed_types, reason = "see the import")]
     fn new(shared: Arc<Shared>, settings: DoorsSettings) -> Self {
+        let arrivals = Arrivals::new(Arc::clone(&shared.engine), settings.limits.reports);
         Self {
-            sources: RefCell::default(),
-            arrivals: RefCell::new(Arrivals::new(Arc::clone(&shared.engine), settings.limits.reports)),
+            sources: Mutex::default(),
+            arrivals: Mutex::new(arrivals),
             settings,
             shared,
         }
@@ -75,6 +101,11 @@ impl Doors {
     /// How far the gateway is on its way out.
     pub(super) fn stage(&self) -> watch::Receiver<Stage> {
         self.shared.stage.clone()
+    }
+
+    /// What the gateway counts.
+    pub(super) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.shared.metrics)
     }
 
     /// Takes a payload of a family that `read` reads.
@@ -86,55 +117,90 @@ impl Doors {
         from: Option<IpAddr>,
         family: Family,
         read: impl FnOnce(&mut Say<'_>) -> Result<Read, PayloadError>,
-    ) -> Result<Read, Refused> {
-        let (now, counts) = (self.shared.clock.now(), &self.shared.metrics.doors);
-        let rate = self.settings.limits.payloads;
-        if from.is_some_and(|from| !self.sources.borrow_mut().spend(now, from, rate)) {
-            counts.payload(family, PayloadOutcome::Flood);
-            return Err(Refused::Flood);
+    ) -> Result<Heard, Refused> {
+        self.admit(from, family)?;
+        self.hear(family, &[], read)
+    }
+
+    /// Whether an address may send another payload; before any of it is read.
+    ///
+    /// # Errors
+    /// [`Refused::Flood`], which has been counted.
+    pub(super) fn admit(&self, from: Option<IpAddr>, family: Family) -> Result<(), Refused> {
+        let (now, rate) = (self.shared.clock.now(), self.settings.limits.payloads);
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if from.is_none_or(|from| sources.spend(now, from, rate)) {
+            return Ok(());
         }
-        let (mut tally, mut outcomes) = (Tally::default(), [0; 3]);
-        let mut arrivals = self.arrivals.borrow_mut();
-        let read = read(&mut |said| {
-            let outcome = match said {
-                Said::Report(report) => match arrivals.arrive(now, &report) {
-                    Ok(outcome) => {
-                        tally.count(&self.shared, outcome);
-                        ReportOutcome::Sighting
-                    }
-                    Err(outcome) => outcome,
-                },
-                Said::Hub { hub, status } => {
-                    let is_known = match status {
-                        HubStatus::Alive => arrivals.alive(now, hub),
-                        HubStatus::Gone => arrivals.gone(now, hub),
-                    };
-                    if is_known { return } else { ReportOutcome::UnknownHub }
+        self.shared.metrics.doors.payload(family, PayloadOutcome::Flood);
+        Err(Refused::Flood)
+    }
+
+    /// Takes a payload that was admitted. `only`: the hubs that whoever sent it may speak for, by any of their names; none
+    /// means all.
+    ///
+    /// # Errors
+    /// [`Refused::Payload`], which has been counted.
+    pub(super) fn hear(
+        &self,
+        family: Family,
+        only: &[String],
+        read: impl FnOnce(&mut Say<'_>) -> Result<Read, PayloadError>,
+    ) -> Result<Heard, Refused> {
+        let now = self.shared.clock.now();
+        let (mut tally, mut heard) = (Tally::default(), Heard::default());
+        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        let only = arrivals.only(only);
+        let read = read(&mut |said| match said {
+            Said::Report(report) => match arrivals.arrive(now, only.as_deref(), &report) {
+                Ok(outcome) => {
+                    tally.count(&self.shared, outcome);
+                    heard.sightings += 1;
                 }
-            };
-            if let Some(n) = outcomes.get_mut(outcome as usize) {
-                *n += 1;
+                Err(outcome) => heard.count(outcome),
+            },
+            Said::Hub { hub, status } => {
+                let told = arrivals.tell(now, only.as_deref(), hub, status);
+                told.unwrap_or_else(|outcome| heard.count(outcome));
             }
         });
         drop(arrivals);
         tally.add_to(&self.shared.metrics);
-        for outcome in [ReportOutcome::Sighting, ReportOutcome::UnknownHub, ReportOutcome::Flood] {
-            counts.reports(
-                family,
-                outcome,
-                outcomes.get(outcome as usize).copied().unwrap_or_default(),
-            );
+        self.count(family, &heard, &read);
+        heard.read = read?;
+        Ok(heard)
+    }
+
+    /// Counts a request without a token, which costs its address as much as one with.
+    pub(super) fn count_unauthorized(&self, from: IpAddr, family: Family) {
+        if self.admit(Some(from), family).is_ok() {
+            self.shared.metrics.doors.payload(family, PayloadOutcome::Unauthorized);
         }
+    }
+
+    fn count(&self, family: Family, heard: &Heard, read: &Result<Read, PayloadError>) {
+        let counts = &self.shared.metrics.doors;
+        counts.reports(family, ReportOutcome::Sighting, heard.sightings);
+        counts.reports(family, ReportOutcome::UnknownHub, heard.unknown_hub);
+        counts.reports(family, ReportOutcome::NotAllowed, heard.not_allowed);
+        counts.reports(family, ReportOutcome::Flood, heard.flood);
         match read {
             Ok(read) => {
                 counts.payload(family, PayloadOutcome::Read);
-                counts.left_out(family, &read);
-                Ok(read)
+                counts.left_out(family, read);
             }
-            Err(error) => {
-                counts.payload(family, PayloadOutcome::Unreadable);
-                Err(error.into())
-            }
+            Err(_) => counts.payload(family, PayloadOutcome::Unreadable),
+        }
+    }
+}
+
+impl Heard {
+    const fn count(&mut self, outcome: ReportOutcome) {
+        match outcome {
+            ReportOutcome::Sighting => self.sightings += 1,
+            ReportOutcome::UnknownHub => self.unknown_hub += 1,
+            ReportOutcome::NotAllowed => self.not_allowed += 1,
+            ReportOutcome::Flood => self.flood += 1,
         }
     }
 }
@@ -142,6 +208,7 @@ impl Doors {
 /// The sockets of the doors, bound before anything runs.
 #[derive(Debug, Default)]
 pub(super) struct DoorSockets {
+    pub(super) http: Option<TcpListener>,
     pub(super) udp: Option<UdpSocket>,
     pub(super) mqtt: Option<TcpListener>,
 }
@@ -149,6 +216,8 @@ pub(super) struct DoorSockets {
 /// Where the doors listen, as far as they are open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DoorAddrs {
+    /// TCP, for HTTP.
+    pub http: Option<SocketAddr>,
     /// UDP, for raddecs.
     pub udp: Option<SocketAddr>,
     /// TCP, for hubs that speak MQTT without a broker.
@@ -159,6 +228,7 @@ impl DoorSockets {
     /// Where they are bound.
     pub(super) fn addrs(&self) -> DoorAddrs {
         DoorAddrs {
+            http: self.http.as_ref().and_then(|socket| socket.local_addr().ok()),
             udp: self.udp.as_ref().and_then(|socket| socket.local_addr().ok()),
             mqtt: self.mqtt.as_ref().and_then(|socket| socket.local_addr().ok()),
         }
@@ -174,18 +244,25 @@ pub(super) fn open(
     settings: DoorsSettings,
     sockets: DoorSockets,
 ) -> io::Result<impl Future<Output = ()>> {
-    let doors = Rc::new(Doors::new(shared, settings));
-    let udp = sockets
-        .udp
-        .map(|socket| udp::serve(Rc::clone(&doors), socket))
+    let http_door = settings.http.clone();
+    let doors = Arc::new(Doors::new(shared, settings));
+    let http = http_door.zip(sockets.http);
+    let http = http
+        .map(|(door, socket)| http::serve(Arc::clone(&doors), door, socket))
         .transpose()?;
     let mqtt = mqtt::serve(&doors, sockets.mqtt)?;
+    let udp = sockets.udp.map(|socket| udp::serve(doors, socket)).transpose()?;
     Ok(async move {
+        let http = async {
+            if let Some(http) = http {
+                http.await;
+            }
+        };
         let udp = async {
             if let Some(udp) = udp {
                 udp.await;
             }
         };
-        tokio::join!(udp, mqtt);
+        tokio::join!(http, udp, mqtt);
     })
 }

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::UdpSocket as StdUdpSocket;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 
@@ -20,7 +20,7 @@ const DATAGRAM_LEN_MAX: usize = 65_536;
 ///
 /// # Errors
 /// When the socket cannot be used.
-pub(super) fn serve(doors: Rc<Doors>, socket: StdUdpSocket) -> io::Result<impl Future<Output = ()>> {
+pub(super) fn serve(doors: Arc<Doors>, socket: StdUdpSocket) -> io::Result<impl Future<Output = ()>> {
     socket.set_nonblocking(true)?;
     let socket = UdpSocket::from_std(socket)?;
     Ok(async move {

@@ -15,7 +15,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +45,7 @@ const KEEP_ALIVE_S: u16 = 30;
 
 /// A client of one broker.
 pub(super) struct Client {
-    doors: Rc<Doors>,
+    doors: Arc<Doors>,
     broker: BrokerSettings,
     /// The version to try next.
     version: Version,
@@ -120,7 +119,7 @@ impl Client {
     ///
     /// # Errors
     /// [`TlsError`] when the certificates cannot be used.
-    pub(super) fn new(doors: Rc<Doors>, broker: &BrokerSettings) -> Result<Self, TlsError> {
+    pub(super) fn new(doors: Arc<Doors>, broker: &BrokerSettings) -> Result<Self, TlsError> {
         let tls = match &broker.tls {
             None => None,
             Some(files) => {
@@ -132,7 +131,7 @@ impl Client {
             version: broker.version.unwrap_or(Version::V5_0),
             broker: broker.clone(),
             tls,
-            messages: Messages::new(Rc::clone(&doors)),
+            messages: Messages::new(Arc::clone(&doors)),
             doors,
         })
     }

@@ -49,7 +49,7 @@ const ACCEPT_WAIT: Duration = Duration::from_millis(100);
 
 /// What the sessions of the listener share.
 pub(super) struct Worker {
-    pub(super) doors: Rc<Doors>,
+    pub(super) doors: Arc<Doors>,
     settings: ListenerSettings,
     connections: Cell<usize>,
     /// The addresses of those that have not proved their name.
@@ -71,7 +71,7 @@ pub(super) struct Seat {
 /// # Errors
 /// When the socket or the certificates cannot be used.
 pub(super) fn serve(
-    doors: Rc<Doors>,
+    doors: Arc<Doors>,
     settings: ListenerSettings,
     socket: StdTcpListener,
 ) -> io::Result<impl Future<Output = ()>> {
@@ -172,7 +172,7 @@ impl Worker {
         let seat = seats.entry(name.to_owned()).or_insert_with(|| {
             Rc::new(Seat {
                 newer: Notify::new(),
-                messages: RefCell::new(Messages::new(Rc::clone(&self.doors))),
+                messages: RefCell::new(Messages::new(Arc::clone(&self.doors))),
                 newest: Cell::new(0),
             })
         });

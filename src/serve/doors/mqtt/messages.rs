@@ -4,7 +4,7 @@
 //! kept (nobody knows how old it is), and a word about another hub than the one that is known to speak. The one thing in
 //! a kept message that is news is that a hub has gone: a broker keeps a hub's last will for those who come later.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use nextbest_venue::hub_key;
 
@@ -16,12 +16,12 @@ use crate::wire::payload::{HubStatus, Said, read_topic};
 
 /// One sender: a broker, or a hub.
 pub(super) struct Messages {
-    doors: Rc<Doors>,
+    doors: Arc<Doors>,
     redelivery: Redelivery,
 }
 
 impl Messages {
-    pub(super) fn new(doors: Rc<Doors>) -> Self {
+    pub(super) fn new(doors: Arc<Doors>) -> Self {
         Self {
             doors,
             redelivery: Redelivery::default(),

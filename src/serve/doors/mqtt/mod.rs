@@ -20,7 +20,7 @@ mod tls;
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use self::client::Client;
 use super::Doors;
@@ -35,14 +35,14 @@ pub use self::table::{ListenerTable, MqttTable};
 ///
 /// # Errors
 /// When the socket or the certificates cannot be used.
-pub(super) fn serve(doors: &Rc<Doors>, socket: Option<TcpListener>) -> io::Result<impl Future<Output = ()> + use<>> {
+pub(super) fn serve(doors: &Arc<Doors>, socket: Option<TcpListener>) -> io::Result<impl Future<Output = ()> + use<>> {
     let settings = &doors.settings.mqtt;
     let client = match &settings.broker {
-        Some(broker) => Some(Client::new(Rc::clone(doors), broker).map_err(io::Error::other)?),
+        Some(broker) => Some(Client::new(Arc::clone(doors), broker).map_err(io::Error::other)?),
         None => None,
     };
     let listener = match (&settings.listener, socket) {
-        (Some(listener), Some(socket)) => Some(listener::serve(Rc::clone(doors), listener.clone(), socket)?),
+        (Some(listener), Some(socket)) => Some(listener::serve(Arc::clone(doors), listener.clone(), socket)?),
         (None, _) | (_, None) => None,
     };
     Ok(async move {
