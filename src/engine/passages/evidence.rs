@@ -92,13 +92,14 @@ mod tests {
     #[test]
     fn a_mean_is_told_once_enough_was_heard() {
         let mut evidence = Evidence::default();
-        for reading in 0..READINGS_MIN {
+        for rssi_dbm in [-70.0, -65.0, -60.0] {
             assert_eq!(evidence.means().count(), 0);
-            evidence.add(3, if reading % 2 == 0 { -70.0 } else { -60.0 });
+            evidence.add(3, rssi_dbm);
         }
         let mean = evidence.means().next().unwrap();
         assert_eq!((mean.station, mean.rssi_dbm), (3, -65.0));
-        assert!((mean.sd_db - 5.0).abs() < 1e-3, "{mean:?}");
+        // The variance of all three: 50 dB2 over 3.
+        assert!((mean.sd_db - (50.0_f32 / 3.0).sqrt()).abs() < 1e-3, "{mean:?}");
     }
 
     #[test]
