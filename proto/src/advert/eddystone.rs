@@ -10,7 +10,7 @@
 //! | EID   | 10    | 0x30, power at 0 m (1), ephemeral identifier (8)                            |
 //! ```
 //! Numbers are big endian. Source: github.com/google/eddystone, protocol-specification.md and its frame pages.
-//! Encrypted telemetry is recognised, not opened: its key belongs to the beacon's owner. What is absent on
+//! Encrypted telemetry is recognised here; whoever has the beacon's key opens it (`telemetry`). What is absent on
 //! purpose: the configuration service (GATT).
 
 use core::fmt;
@@ -23,12 +23,15 @@ use super::{AdvertError, FLAGS_STRUCTURE};
 pub const SERVICE: u16 = 0xfeaa;
 /// Length of a whole advertisement of a UID frame with flags, in bytes: a full legacy advertisement.
 pub const UID_ADVERTISEMENT_LEN: usize = FLAGS_STRUCTURE.len() + 4 + 4 + UID_LEN;
+/// Length of a whole advertisement of an EID frame with flags, in bytes.
+pub const EID_ADVERTISEMENT_LEN: usize = FLAGS_STRUCTURE.len() + 4 + 4 + EID_LEN;
 /// Longest encoded text of a URL frame, in bytes.
 pub const URL_ENCODED_LEN_MAX: usize = 17;
 /// Power lost over the first metre, in dB: Eddystone states power at 0 m, the other formats at 1 m.
 pub const FIRST_METRE_LOSS_DB: i8 = 41;
 
 const UID_LEN: usize = 20;
+const EID_LEN: usize = 10;
 const FRAME_UID: u8 = 0x00;
 const FRAME_URL: u8 = 0x10;
 const FRAME_TLM: u8 = 0x20;
@@ -220,16 +223,33 @@ impl fmt::Display for Url<'_> {
 
 impl Tlm {
     fn parse(data: &[u8]) -> Option<Self> {
-        let &[FRAME_TLM, 0, b1, b0, t1, t0, a3, a2, a1, a0, u3, u2, u1, u0] = data else {
+        let (&[FRAME_TLM, 0], telemetry) = data.split_first_chunk()? else {
             return None;
         };
+        telemetry.try_into().ok().map(Self::from_telemetry)
+    }
+
+    /// The telemetry behind frame type and version.
+    pub(super) fn from_telemetry([b1, b0, t1, t0, a3, a2, a1, a0, u3, u2, u1, u0]: [u8; 12]) -> Self {
         let temperature = i16::from_be_bytes([t1, t0]);
-        Some(Self {
+        Self {
             battery_mv: Some(u16::from_be_bytes([b1, b0])).filter(|&mv| mv != 0),
             temperature_celsius: (temperature != i16::MIN).then(|| f32::from(temperature) / 256.0),
             advertisements: u32::from_be_bytes([a3, a2, a1, a0]),
             uptime_ds: u32::from_be_bytes([u3, u2, u1, u0]),
-        })
+        }
+    }
+
+    /// The bytes that [`Tlm::from_telemetry`] reads. A temperature out of range is not told.
+    #[cfg(feature = "resolve")]
+    pub(super) fn telemetry(&self) -> [u8; 12] {
+        let [b1, b0] = self.battery_mv.unwrap_or(0).to_be_bytes();
+        // A float that is too large becomes the nearest integer, which is not the mark of a missing sensor.
+        let fixed = |celsius: f32| ((celsius * 256.0) as i16).max(i16::MIN + 1);
+        let [t1, t0] = self.temperature_celsius.map_or(i16::MIN, fixed).to_be_bytes();
+        let [a3, a2, a1, a0] = self.advertisements.to_be_bytes();
+        let [u3, u2, u1, u0] = self.uptime_ds.to_be_bytes();
+        [b1, b0, t1, t0, a3, a2, a1, a0, u3, u2, u1, u0]
     }
 }
 
@@ -249,6 +269,23 @@ impl EncryptedTlm {
 }
 
 impl Eid {
+    /// The whole advertisement, flags and service first, as it goes on the air.
+    pub fn advertisement(&self) -> [u8; EID_ADVERTISEMENT_LEN] {
+        let mut out = [0; EID_ADVERTISEMENT_LEN];
+        let [low, high] = SERVICE.to_le_bytes();
+        let services = [3, kind::SERVICES_16, low, high];
+        let head = [
+            EID_LEN as u8 + 3,
+            kind::SERVICE_DATA_16,
+            low,
+            high,
+            FRAME_EID,
+            self.tx_0m_dbm.cast_unsigned(),
+        ];
+        super::fill(&mut out, &[&FLAGS_STRUCTURE, &services, &head, &self.eid]);
+        out
+    }
+
     fn parse(data: &[u8]) -> Option<Self> {
         let (&[FRAME_EID, tx], rest) = data.split_first_chunk()? else {
             return None;

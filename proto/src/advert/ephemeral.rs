@@ -6,14 +6,16 @@
 //!
 //! An identifier proves a key, not a place: within its 2^k seconds it can be recorded and sent again elsewhere.
 //! What is absent on purpose: learning a beacon's drift over months, and tables of beacons, which are the gateway's.
+//! Keys are overwritten when they are dropped; what the compiler has copied meanwhile is out of reach.
 
 use core::fmt;
 
-use aes::Aes128;
+use aes::Aes128Enc;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use hkdf::Hkdf;
 use sha2::Sha256;
 use x25519_dalek::{PublicKey, SharedSecret, StaticSecret};
+use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
 use super::eddystone::Eid;
 
@@ -23,6 +25,20 @@ pub const ROTATION_EXPONENT_MAX: u8 = 15;
 /// The key that a beacon and its resolver share.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdentityKey([u8; 16]);
+
+impl Drop for IdentityKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for IdentityKey {}
+
+/// The public key to a private one, both of X25519: what a resolver hands to a beacon that registers, and the beacon
+/// to the resolver.
+pub fn public_key(private: [u8; 32]) -> [u8; 32] {
+    PublicKey::from(&StaticSecret::from(private)).to_bytes()
+}
 
 /// Why no ephemeral identifiers can be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +63,11 @@ impl IdentityKey {
     /// The bytes, for storing the key.
     pub const fn bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+
+    /// What stands for the key where the key itself must not be: one block encrypted under it.
+    pub fn fingerprint(&self) -> [u8; 16] {
+        encrypt(self.0, *b"nextbest tag key")
     }
 
     /// The key that a resolver agrees on with a beacon that registers.
@@ -121,6 +142,16 @@ impl Ephemeral {
         Ok(Self { key, rotation_exponent })
     }
 
+    /// The key.
+    pub const fn key(&self) -> &IdentityKey {
+        &self.key
+    }
+
+    /// The exponent of the rotation.
+    pub const fn rotation_exponent(&self) -> u8 {
+        self.rotation_exponent
+    }
+
     /// Seconds for which one identifier stays.
     pub const fn rotation_s(&self) -> u32 {
         1 << self.rotation_exponent
@@ -129,10 +160,11 @@ impl Ephemeral {
     /// The identifier when the beacon's own clock shows `time_s`.
     pub fn identifier(&self, time_s: u32) -> [u8; 8] {
         let [t3, t2, ..] = time_s.to_be_bytes();
-        let temporary = encrypt(self.key.0, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0, 0, t3, t2]);
+        let mut temporary = encrypt(self.key.0, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0, 0, t3, t2]);
         let [r3, r2, r1, r0] = (time_s & !(self.rotation_s() - 1)).to_be_bytes();
         let block = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, self.rotation_exponent, r3, r2, r1, r0];
         let [a, b, c, d, e, f, g, h, ..] = encrypt(temporary, block);
+        temporary.zeroize();
         [a, b, c, d, e, f, g, h]
     }
 
@@ -152,7 +184,7 @@ impl Ephemeral {
 
 fn encrypt(key: [u8; 16], block: [u8; 16]) -> [u8; 16] {
     let mut block = Array::from(block);
-    Aes128::new(&Array::from(key)).encrypt_block(&mut block);
+    Aes128Enc::new(&Array::from(key)).encrypt_block(&mut block);
     block.into()
 }
 

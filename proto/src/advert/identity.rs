@@ -103,7 +103,7 @@ impl Identity {
             return Err(IdentityError::NamesNobody);
         }
         let mut padded = [0; IDENTITY_LEN_MAX];
-        padded.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        super::fill_start(&mut padded, bytes);
         Ok(Self { kind, bytes: padded })
     }
 

@@ -14,7 +14,8 @@
 //! | [`address`] | device addresses and their kinds |
 //! | [`tally`] | what was heard, counted by kind |
 //! | [`pdu`] | the link layer's packets around an advertisement, for hubs with a raw radio |
-//! | `private_address`, `ephemeral` | resolving addresses and identifiers that change (feature `resolve`) |
+//! | [`chain`] | extended advertisements that come in parts, joined |
+//! | `private_address`, `ephemeral`, `telemetry` | resolving addresses and identifiers that change, and opening what only their owner reads (feature `resolve`) |
 //!
 //! ```
 //! use nextbest_proto::advert::{self, Advert, Tally, ibeacon::IBeacon};
@@ -46,11 +47,16 @@ pub mod tally;
 
 pub mod pdu;
 
+pub mod chain;
+
 #[cfg(feature = "resolve")]
 pub mod private_address;
 
 #[cfg(feature = "resolve")]
 pub mod ephemeral;
+
+#[cfg(feature = "resolve")]
+pub mod telemetry;
 
 pub use identity::{Identity, IdentityError, IdentityKind};
 pub use tally::Tally;
@@ -234,6 +240,11 @@ fn manufacturer(company: u16, data: &[u8]) -> Result<Advert<'_>, AdvertError> {
         return AltBeacon::parse(company, data).map(Advert::AltBeacon);
     }
     Ok(Advert::Manufacturer { company, data })
+}
+
+/// Writes `bytes` to the start of `out`, as far as they fit.
+fn fill_start(out: &mut [u8], bytes: &[u8]) {
+    out.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
 }
 
 /// Writes `parts` one after the other into `out`, which they fill.

@@ -8,8 +8,8 @@
 //! |       | payload: extended: header length (6 bits) and mode (2), header, then advertisement       |
 //! ```
 //! Source: Bluetooth Core Specification, Vol 6, Part B, section 2.3. The caller has taken off preamble and access
-//! address, and has checked the CRC ([`crc24`]). What is absent on purpose: following `AuxPtr` to other channels,
-//! joining chains, and data channels.
+//! address, and has checked the CRC ([`crc24`]). What is absent on purpose: tuning a radio to where [`AuxPointer`]
+//! points, joining what comes in parts ([`super::chain`]), and data channels.
 
 use super::address::Address;
 
@@ -51,8 +51,32 @@ pub struct Pdu<'a> {
     pub advertiser: Option<Address>,
     /// Transmit power in dBm, when an extended header states it.
     pub tx_power_dbm: Option<i8>,
+    /// Which of the advertiser's sets it belongs to, when an extended header states it.
+    pub set: Option<AdvertisingSet>,
+    /// Where more of the advertisement is, when an extended header points to it.
+    pub next: Option<AuxPointer>,
     /// The advertisement: AD structures for [`super::decode`]. Empty when the packet carries none.
     pub advertisement: &'a [u8],
+}
+
+/// Which advertisement an extended packet belongs to: the field ADI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AdvertisingSet {
+    /// The advertiser's set, 0 to 15.
+    pub set_id: u8,
+    /// Changes with the content, 0 to 4,095.
+    pub data_id: u16,
+}
+
+/// Where and when the next packet of an extended advertisement is sent: the field AuxPtr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AuxPointer {
+    /// The secondary channel, 0 to 36.
+    pub channel: u8,
+    /// From the start of this packet to the start of the next, in microseconds; at most 2.5 s.
+    pub offset_us: u32,
+    /// The next packet's modulation: 0: 1M, 1: 2M, 2: coded.
+    pub phy: u8,
 }
 
 /// Why bytes are not a packet of the advertising channels.
@@ -113,6 +137,41 @@ impl<'a> Pdu<'a> {
             PduKind::Extended | PduKind::AuxConnectRsp => extended(kind, random, payload),
         }
     }
+
+    /// A packet that carries nothing.
+    const fn empty(kind: PduKind) -> Self {
+        Self {
+            kind,
+            advertiser: None,
+            tx_power_dbm: None,
+            set: None,
+            next: None,
+            advertisement: &[],
+        }
+    }
+}
+
+impl AdvertisingSet {
+    /// Section 2.3.4.4: data id (12 bits), set id (4 bits), least significant byte first.
+    fn from_air(bytes: [u8; 2]) -> Self {
+        let info = u16::from_le_bytes(bytes);
+        Self {
+            set_id: (info >> 12) as u8,
+            data_id: info & 0x0fff,
+        }
+    }
+}
+
+impl AuxPointer {
+    /// Section 2.3.4.5: channel (6 bits), clock accuracy (1), offset units (1: 300 us, else 30), offset (13), PHY (3).
+    fn from_air([first, second, third]: [u8; 3]) -> Self {
+        let unit_us = if first & 0x80 == 0 { 30 } else { 300 };
+        Self {
+            channel: first & 0x3f,
+            offset_us: (u32::from(third & 0x1f) << 8 | u32::from(second)) * unit_us,
+            phy: third >> 5,
+        }
+    }
 }
 
 impl PduKind {
@@ -152,8 +211,8 @@ fn legacy(kind: PduKind, random: bool, payload: &[u8]) -> Result<Pdu<'_>, PduErr
         Some((&address, advertisement)) if advertisement.len() <= super::LEGACY_LEN_MAX => Ok(Pdu {
             kind,
             advertiser: Some(Address::from_air(address, random)),
-            tx_power_dbm: None,
             advertisement,
+            ..Pdu::empty(kind)
         }),
         _ => Err(PduError::Payload {
             kind,
@@ -169,8 +228,7 @@ fn directed(random: bool, payload: &[u8]) -> Result<Pdu<'_>, PduError> {
         Some((&address, target)) if target.len() == ADDRESS_LEN => Ok(Pdu {
             kind,
             advertiser: Some(Address::from_air(address, random)),
-            tx_power_dbm: None,
-            advertisement: &[],
+            ..Pdu::empty(kind)
         }),
         _ => Err(PduError::Payload {
             kind,
@@ -186,12 +244,7 @@ fn no_advertiser(kind: PduKind, payload: &[u8], len: usize) -> Result<Pdu<'_>, P
             len: payload.len(),
         });
     }
-    Ok(Pdu {
-        kind,
-        advertiser: None,
-        tx_power_dbm: None,
-        advertisement: &[],
-    })
+    Ok(Pdu::empty(kind))
 }
 
 /// Section 2.3.4: the flags say which fields follow, in the order of their bits.
@@ -208,18 +261,18 @@ fn extended(kind: PduKind, random: bool, payload: &[u8]) -> Result<Pdu<'_>, PduE
         }
         header.split_off(..len).map(Some).ok_or(PduError::ExtendedHeader)
     };
-    let advertiser = field(HAS_ADVERTISER, ADDRESS_LEN)?;
-    for (bit, len) in FIELDS_NOT_READ {
-        let _ = field(bit, len)?;
-    }
-    let tx_power = field(HAS_TX_POWER, 1)?;
+    let advertiser = field(HAS_ADVERTISER, ADDRESS_LEN)?.and_then(|bytes| bytes.try_into().ok());
+    let (_target, _tone) = (field(HAS_TARGET, ADDRESS_LEN)?, field(HAS_TONE_INFO, 1)?);
+    let set = field(HAS_SET, 2)?.and_then(|bytes| bytes.try_into().ok());
+    let next = field(HAS_POINTER, 3)?.and_then(|bytes| bytes.try_into().ok());
+    let (_sync, tx_power) = (field(HAS_SYNC_INFO, SYNC_INFO_LEN)?, field(HAS_TX_POWER, 1)?);
     Ok(Pdu {
-        kind,
-        advertiser: advertiser
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(|bytes| Address::from_air(bytes, random)),
+        advertiser: advertiser.map(|bytes| Address::from_air(bytes, random)),
         tx_power_dbm: tx_power.and_then(|bytes| bytes.first()).map(|dbm| dbm.cast_signed()),
+        set: set.map(AdvertisingSet::from_air),
+        next: next.map(AuxPointer::from_air),
         advertisement,
+        ..Pdu::empty(kind)
     })
 }
 
@@ -231,9 +284,13 @@ const CRC_MASK: u32 = 0xff_ffff;
 /// x^24 + x^10 + x^9 + x^6 + x^4 + x^3 + x + 1.
 const CRC_POLYNOMIAL: u32 = 0x00_065b;
 const HAS_ADVERTISER: u8 = 1;
+const HAS_TARGET: u8 = 1 << 1;
+const HAS_TONE_INFO: u8 = 1 << 2;
+const HAS_SET: u8 = 1 << 3;
+const HAS_POINTER: u8 = 1 << 4;
+const HAS_SYNC_INFO: u8 = 1 << 5;
 const HAS_TX_POWER: u8 = 1 << 6;
-/// Flag and length: target address, CTE info, advertising data info, pointer to the next packet, sync info.
-const FIELDS_NOT_READ: [(u8, usize); 5] = [(1 << 1, 6), (1 << 2, 1), (1 << 3, 2), (1 << 4, 3), (1 << 5, 18)];
+const SYNC_INFO_LEN: usize = 18;
 
 #[cfg(test)]
 mod tests {
@@ -285,12 +342,18 @@ mod tests {
     #[test]
     fn a_pointer_on_a_primary_channel_carries_no_advertisement() {
         // Header length 6: flags (data info and pointer), data info (2), pointer (3).
-        let pdu = Pdu::parse(&[0x07, 7, 6, 0x18, 1, 2, 3, 4, 5]).unwrap();
+        let pdu = Pdu::parse(&[0x07, 7, 6, 0x18, 0x34, 0x92, 0x83, 0x05, 0x21]).unwrap();
         let expected = Pdu {
-            kind: PduKind::Extended,
-            advertiser: None,
-            tx_power_dbm: None,
-            advertisement: &[],
+            set: Some(AdvertisingSet {
+                set_id: 9,
+                data_id: 0x234,
+            }),
+            next: Some(AuxPointer {
+                channel: 3,
+                offset_us: 0x105 * 300,
+                phy: 1,
+            }),
+            ..Pdu::empty(PduKind::Extended)
         };
         assert_eq!(pdu, expected);
     }

@@ -8,20 +8,20 @@
 
 use core::fmt;
 
-use aes::Aes128;
+use aes::Aes128Enc;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 
 use super::address::{Address, AddressKind};
 
-/// The key with which a device makes its private addresses, ready to be used.
+/// The key with which a device makes its private addresses, ready to be used. Overwritten when it is dropped.
 #[derive(Clone)]
-pub struct ResolvingKey(Aes128);
+pub struct ResolvingKey(Aes128Enc);
 
 impl ResolvingKey {
     /// The key from its bytes, most significant first, as specifications print it. (Pairing hands it over least
     /// significant first.)
     pub fn new(irk: [u8; 16]) -> Self {
-        Self(Aes128::new(&Array::from(irk)))
+        Self(Aes128Enc::new(&Array::from(irk)))
     }
 
     /// The hash of three random bytes: the function `ah` of the specification.
@@ -31,6 +31,13 @@ impl ResolvingKey {
         self.0.encrypt_block(&mut block);
         let [.., h2, h1, h0]: [u8; 16] = block.into();
         [h2, h1, h0]
+    }
+
+    /// The address that the device of this key makes of three random bytes, whose two highest bits become 01.
+    pub fn address(&self, [r2, r1, r0]: [u8; 3]) -> Address {
+        let r2 = r2 & 0x3f | 0x40;
+        let [h2, h1, h0] = self.hash([r2, r1, r0]);
+        Address::new([r2, r1, r0, h2, h1, h0], true)
     }
 
     /// Whether the device of this key made `address`. False for every address that is not resolvable.
