@@ -9,8 +9,9 @@ const FILES: [&str; 3] = [
 ];
 
 /// Messages that say who somebody is; `src/redacted.rs` shows their shape only.
-const REDACTED: [&str; 8] = [
+const REDACTED: [&str; 9] = [
     ".nextbest.v1.AppHello",
+    ".nextbest.v1.EphemeralKey",
     ".nextbest.v1.Outcome",
     ".nextbest.v1.Property",
     ".nextbest.v1.Property.value",

@@ -67,6 +67,7 @@ fn ibeacon(uuid: [u8; 16], major: u16, minor: u16) -> v1::Tag {
     v1::Tag {
         identity_kind: v1::IdentityKind::Ibeacon.into(),
         identity: identity.into(),
+        ..v1::Tag::default()
     }
 }
 

@@ -45,6 +45,8 @@ pub mod v1;
 
 mod redacted;
 
+mod registration;
+
 pub mod frame;
 
 pub mod error;

@@ -69,7 +69,9 @@ pub const PROPERTY_NAME_LEN_MAX: usize = 64;
 /// Longest text of a property.
 pub const PROPERTY_TEXT_LEN_MAX: usize = 256;
 /// Most tags that one signal may name.
-pub const TAGS_MAX: usize = 4;
+pub const TAGS_MAX: usize = 5;
+/// Bytes of a key that tells what a tag says on the air.
+pub const TAG_KEY_LEN: usize = 16;
 /// Most consents that one signal may carry.
 pub const CONSENTS_MAX: usize = 8;
 /// Longest id of an action.

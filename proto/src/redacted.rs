@@ -6,7 +6,7 @@
 
 use core::fmt::{Debug, Formatter, Result};
 
-use crate::v1::{AppHello, Outcome, Property, Query, Sighting, Signal, Tag, property};
+use crate::v1::{AppHello, EphemeralKey, Outcome, Property, Query, Sighting, Signal, Tag, property};
 
 /// Stands for something that was said and is not shown.
 const HIDDEN: &str = "..";
@@ -32,9 +32,25 @@ impl Debug for Tag {
         let Self {
             identity_kind: _,
             identity: _,
+            resolving_key: _,
+            ephemeral_key,
         } = self;
         f.debug_struct("Tag")
             .field("identity_kind", &self.identity_kind())
+            .field("ephemeral_key", ephemeral_key)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Debug for EphemeralKey {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self {
+            identity_key: _,
+            rotation_exponent,
+            clock_s: _,
+        } = self;
+        f.debug_struct("EphemeralKey")
+            .field("rotation_exponent", rotation_exponent)
             .finish_non_exhaustive()
     }
 }
@@ -194,6 +210,11 @@ mod tests {
             tags: vec![Tag {
                 identity: CANARY.as_bytes().into(),
                 identity_kind: 1,
+                resolving_key: CANARY.as_bytes().into(),
+                ephemeral_key: Some(EphemeralKey {
+                    identity_key: CANARY.as_bytes().into(),
+                    ..EphemeralKey::default()
+                }),
             }],
             properties: vec![Property {
                 name: "e-mail".into(),

@@ -62,6 +62,14 @@ fn what_an_app_asks() {
     check("app_query", &asked(app_request::Body::Query(query())));
     check("app_signal", &asked(app_request::Body::Signal(signal())));
     check("app_outcome", &asked(app_request::Body::Outcome(outcome())));
+    let keys = Signal {
+        subject: "fan-7".into(),
+        ..Signal::registering(
+            "m-2",
+            [Tag::resolved_by([0x44; 16]), Tag::ephemeral([0x55; 16], 10, 4_000)],
+        )
+    };
+    check("app_signal_with_keys", &asked(app_request::Body::Signal(keys)));
 }
 
 #[test]
@@ -81,8 +89,18 @@ fn what_an_app_is_answered() {
     let ack = SignalAck {
         message_id: "m-1".into(),
         duplicate: true,
+        ..SignalAck::default()
     };
     check("app_signal_ack", &answered(app_reply::Body::SignalAck(ack)));
+    let refused = SignalAck {
+        message_id: "m-2".into(),
+        tags_refused: vec![v1::TagRefusal {
+            tag: 1,
+            reason: v1::TagRefusalReason::CarriedByAnother.into(),
+        }],
+        ..SignalAck::default()
+    };
+    check("app_signal_ack_refused", &answered(app_reply::Body::SignalAck(refused)));
     check(
         "app_outcome_ack",
         &answered(app_reply::Body::OutcomeAck(OutcomeAck { decision_id: 99 })),
@@ -135,7 +153,7 @@ fn frame_type(name: &str) -> &'static str {
     match name {
         "hub_batch_in_a_datagram" => ".nextbest.v1.SightingBatch",
         "hub_hello" | "hub_batch" | "hub_health" | "hub_goodbye" => ".nextbest.v1.HubToGateway",
-        "app_hello" | "app_query" | "app_signal" | "app_outcome" => ".nextbest.v1.AppRequest",
+        "app_hello" | "app_query" | "app_signal" | "app_signal_with_keys" | "app_outcome" => ".nextbest.v1.AppRequest",
         name if name.starts_with("hub_") => ".nextbest.v1.GatewayToHub",
         name if name.starts_with("app_") => ".nextbest.v1.AppReply",
         name if name.starts_with("push_") => ".nextbest.v1.AppPush",
@@ -310,6 +328,7 @@ fn signal() -> Signal {
         tags: vec![Tag {
             identity_kind: IdentityKind::EddystoneEid.into(),
             identity: (&[0x33; 8][..]).into(),
+            ..Tag::default()
         }],
         consents: vec![Consent {
             purpose: Purpose::Location.into(),

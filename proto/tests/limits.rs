@@ -98,6 +98,12 @@ fn limit_app_request_len_max() {
     let tag = Tag {
         identity_kind: i32::MAX,
         identity: vec![0xff; IDENTITY_LEN_MAX].into(),
+        resolving_key: vec![0xff; TAG_KEY_LEN],
+        ephemeral_key: Some(v1::EphemeralKey {
+            identity_key: vec![0xff; TAG_KEY_LEN],
+            rotation_exponent: u32::MAX,
+            clock_s: u32::MAX,
+        }),
     };
     let signal = Signal {
         message_id: text(MESSAGE_ID_LEN_MAX),

@@ -344,7 +344,7 @@ prop_compose! {
         kind in 0..9, timestamp_unix_ms: u64, properties in vec(property(), 0..8),
         tags in vec((0..7, vec(any::<u8>(), 0..24)), 0..4), consents in vec((0..8, any::<bool>()), 0..8),
     ) -> Signal {
-        let tag = |(identity_kind, identity): (_, Vec<u8>)| Tag { identity_kind, identity: identity.into() };
+        let tag = |(identity_kind, identity): (_, Vec<u8>)| Tag { identity_kind, identity: identity.into(), ..Tag::default() };
         let consent = |(purpose, allowed)| Consent { purpose, allowed };
         Signal {
             message_id, kind, subject, name, timestamp_unix_ms, properties, channel, anonymous_id,
@@ -415,8 +415,13 @@ prop_compose! {
 
 fn app_reply() -> impl Strategy<Value = AppReply> {
     use app_reply::Body;
-    let ack = (text(), any::<bool>())
-        .prop_map(|(message_id, duplicate)| Body::SignalAck(v1::SignalAck { message_id, duplicate }));
+    let ack = (text(), any::<bool>()).prop_map(|(message_id, duplicate)| {
+        Body::SignalAck(v1::SignalAck {
+            message_id,
+            duplicate,
+            ..v1::SignalAck::default()
+        })
+    });
     let body = prop_oneof![decision().prop_map(Body::Decision), ack, error().prop_map(Body::Error)];
     (any::<u64>(), option::of(body)).prop_map(|(request_id, body)| AppReply { request_id, body })
 }

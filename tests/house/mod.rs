@@ -165,6 +165,7 @@ pub(crate) fn tag(n: u8) -> v1::Tag {
     v1::Tag {
         identity_kind: v1::IdentityKind::Address.into(),
         identity: vec![0xe7, 0x8f, 0x13, 0, 0, n].into(),
+        ..v1::Tag::default()
     }
 }
 
@@ -173,6 +174,7 @@ pub(crate) fn heard(n: u8, rssi_dbm: i32) -> v1::Sighting {
     let v1::Tag {
         identity_kind,
         identity,
+        ..
     } = tag(n);
     v1::Sighting {
         identity_kind,

@@ -223,6 +223,7 @@ impl Shared {
                 app_reply::Body::SignalAck(v1::SignalAck {
                     message_id,
                     duplicate: false,
+                    ..v1::SignalAck::default()
                 })
             }
             app_request::Body::Outcome(outcome) => {

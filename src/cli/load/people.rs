@@ -79,6 +79,7 @@ fn identify(number: u32) -> v1::Signal {
     let tag = v1::Tag {
         identity_kind: v1::IdentityKind::Address.into(),
         identity: bytes::Bytes::copy_from_slice(&tag(number)),
+        ..v1::Tag::default()
     };
     let consent = |purpose: v1::Purpose| v1::Consent {
         purpose: purpose.into(),

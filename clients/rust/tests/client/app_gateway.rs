@@ -209,6 +209,7 @@ impl Guest {
                 app_reply::Body::SignalAck(v1::SignalAck {
                     message_id: signal.message_id,
                     duplicate,
+                    ..v1::SignalAck::default()
                 })
             }
             app_request::Body::Outcome(outcome) => app_reply::Body::OutcomeAck(v1::OutcomeAck {
