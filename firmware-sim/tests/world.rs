@@ -19,6 +19,12 @@ use firmware_sim::{
     radio::{Emission, Format, Radio, RadioSettings, Receivers, Rotation, TX_1M_DBM, Tag},
 };
 use nextbest_proto::{
+    advert::{
+        address::Address,
+        eddystone::Eid,
+        ephemeral::{Ephemeral, IdentityKey},
+        private_address::ResolvingKey,
+    },
     frame::decode_frame,
     limits::HUB_TO_GATEWAY_LEN_MAX,
     v1::{HubToGateway, hub_to_gateway::Body},
@@ -430,14 +436,24 @@ fn the_grid_keeps_every_hub_that_could_hear() {
 
 #[test]
 fn what_a_tag_says_is_what_a_hub_forwards() {
-    for format in [Format::IBeacon, Format::EddystoneUid, Format::AltBeacon] {
+    for format in [
+        Format::IBeacon,
+        Format::EddystoneUid,
+        Format::AltBeacon,
+        Format::EddystoneEid { rotation_exponent: 7 },
+        Format::PrivateAddress,
+    ] {
         let tag = Tag::new(1, 77, format, 1_000, Rotation::default(), 0);
         let name = HubName {
             hub_id: "h".into(),
             venue_id: "v".into(),
             firmware: String::new(),
         };
-        let mut hub = Hub::new(name, HubSettings::default(), 1, 0, Prng::new(1));
+        let settings = HubSettings {
+            forward_addresses: true,
+            ..HubSettings::default()
+        };
+        let mut hub = Hub::new(name, settings, 1, 0, Prng::new(1));
         let said = tag.advertisement(0);
         hub.on_advert(0, said.address, said.payload(), -60);
         let mut out = Box::new([0; FRAME_LEN_MAX]);
@@ -484,6 +500,40 @@ fn tags_send_at_their_interval_and_not_in_step() {
         last_ms = tag.next_ms();
     }
     assert_eq!(delays.len(), 11, "every delay from 0 to 10 ms");
+}
+
+#[test]
+fn whoever_has_the_key_can_follow_a_tag_that_changes() {
+    let hour_ms = 3_600_000;
+    let device = Tag::new(1, 5, Format::PrivateAddress, 1_000, Rotation::default(), 0);
+    let key = device.registered(0).unwrap().resolving_key;
+    let key = ResolvingKey::new(key.try_into().unwrap());
+    let addresses: std::collections::BTreeSet<_> = (0..20).map(|hour| device.address(hour * hour_ms)).collect();
+    assert_eq!(addresses.len(), 20);
+    assert!(addresses.iter().all(|address| key.made(Address::new(*address, true))));
+
+    let beacon = Tag::new(
+        1,
+        5,
+        Format::EddystoneEid { rotation_exponent: 10 },
+        1_000,
+        Rotation::default(),
+        0,
+    );
+    let registered = beacon.registered(0).unwrap().ephemeral_key.unwrap();
+    let ephemeral = Ephemeral::new(IdentityKey::new(registered.identity_key.try_into().unwrap()), 10).unwrap();
+    for hour in 0..1_000_u32 {
+        let heard = beacon.identity(u64::from(hour) * hour_ms).unwrap();
+        let heard = Eid {
+            tx_0m_dbm: 0,
+            eid: heard.bytes().try_into().unwrap(),
+        };
+        // Within 150 ppm: 9 minutes in 1,000 hours.
+        assert!(
+            ephemeral.find(&heard, registered.clock_s + hour * 3_600).is_some(),
+            "hour {hour}"
+        );
+    }
 }
 
 #[test]

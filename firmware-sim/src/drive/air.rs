@@ -5,7 +5,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
-use nextbest_proto::advert::Identity;
+use nextbest_proto::v1;
 use nextbest_venue::Venue;
 
 use crate::{
@@ -42,6 +42,7 @@ impl Air {
             radio,
             interval_ms,
             rotation,
+            changing_percent,
         } = settings;
         let radio = Radio::new(radio, seed);
         let receivers = Receivers::new(venue, &radio, TX_1M_DBM);
@@ -53,7 +54,8 @@ impl Air {
         }
         let tag = |fan: FanIx| {
             let number = u64::from(fan.0);
-            Tag::new(seed, number, format(seed, number), interval_ms, rotation, now_ms)
+            let format = format(seed, number, changing_percent);
+            Tag::new(seed, number, format, interval_ms, rotation, now_ms)
         };
         let tags: Vec<Tag> = crowd.fan_numbers().map(tag).collect();
         let next = crowd
@@ -71,9 +73,9 @@ impl Air {
         }
     }
 
-    /// What the tag of a fan calls itself at `now_ms`.
-    pub(super) fn identity(&self, fan: FanIx, now_ms: u64) -> Option<Identity> {
-        self.tags.get(fan.index())?.identity(now_ms)
+    /// The tag of a fan as it is registered at `now_ms`.
+    pub(super) fn registered(&self, fan: FanIx, now_ms: u64) -> Option<v1::Tag> {
+        self.tags.get(fan.index())?.registered(now_ms)
     }
 
     /// Plays at most [`PACKETS_PER_CALL_MAX`] packets up to `now_ms`. Returns how many it played; fewer than
@@ -136,11 +138,23 @@ pub(super) struct AirSettings {
     pub(super) radio: RadioSettings,
     pub(super) interval_ms: u32,
     pub(super) rotation: Rotation,
+    /// Of a hundred tags so many change all that they call themselves.
+    pub(super) changing_percent: u8,
 }
 
-/// Eight in ten tags are iBeacons, the others divide themselves between the two open formats.
-fn format(seed: u64, number: u64) -> Format {
-    match draw(seed, number, FORMAT) % 10 {
+/// Those that change are beacons and devices in equal parts. Of the others, eight in ten are iBeacons, and the rest
+/// divide themselves between the two open formats.
+fn format(seed: u64, number: u64, changing_percent: u8) -> Format {
+    let draw = draw(seed, number, FORMAT);
+    if draw / 10 % 100 < u64::from(changing_percent) {
+        return match draw / 1_000 % 2 {
+            0 => Format::PrivateAddress,
+            _ => Format::EddystoneEid {
+                rotation_exponent: ROTATION_EXPONENT,
+            },
+        };
+    }
+    match draw % 10 {
         0 => Format::EddystoneUid,
         1 => Format::AltBeacon,
         _ => Format::IBeacon,
@@ -149,5 +163,7 @@ fn format(seed: u64, number: u64) -> Format {
 
 /// Some 0.2 ms of work.
 pub(super) const PACKETS_PER_CALL_MAX: usize = 256;
+/// Beacons change their identifier every 128 s.
+const ROTATION_EXPONENT: u8 = 7;
 /// Name of a draw.
 const FORMAT: u64 = 64;

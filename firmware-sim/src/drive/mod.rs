@@ -50,8 +50,10 @@ pub struct Settings {
     pub radio: RadioSettings,
     /// How often a tag sends. 1,000 ms is usual for badges.
     pub tag_interval_ms: u32,
-    /// How often a tag changes its address. Identities stay, because they are registered once.
+    /// How often a tag changes its address.
     pub address_rotation_ms: u64,
+    /// Of a hundred tags so many change all that they call themselves and are registered by key, 0 to 100.
+    pub changing_tags_percent: u8,
     /// Phones that keep a connection at once, at most [`PHONES_OPEN_MAX`].
     pub phones_open_max: usize,
     /// The boot epoch of the hubs: greater than in every earlier run against the same gateway.
@@ -67,6 +69,7 @@ impl Default for Settings {
             radio: RadioSettings::default(),
             tag_interval_ms: 1_000,
             address_rotation_ms: Rotation::default().address_ms,
+            changing_tags_percent: 0,
             phones_open_max: 256,
             boot_epoch: 1,
         }

@@ -7,10 +7,7 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use nextbest_client::{AppHelloSettings, AppSession, ClientEndpoint, ConnectError, RequestError};
-use nextbest_proto::{
-    advert::Identity,
-    v1::{AppReply, AppRequest, Consent, Purpose, Signal, SignalKind, Tag, app_reply, app_request},
-};
+use nextbest_proto::v1::{AppReply, AppRequest, Consent, Purpose, Signal, SignalKind, Tag, app_reply, app_request};
 
 use super::{DriveError, Gateway, Progress, till::AGENT};
 
@@ -21,7 +18,7 @@ pub(crate) struct Registration {
     pub(crate) token: String,
     pub(crate) progress: Arc<Progress>,
     /// Customers and the tags that they carry.
-    pub(crate) people: Vec<(String, Identity)>,
+    pub(crate) people: Vec<(String, Tag)>,
     /// Tells the signals of this run from those of an earlier one.
     pub(crate) run: u64,
 }
@@ -80,11 +77,11 @@ impl Registration {
     }
 
     fn request(&self, number: usize) -> AppRequest {
-        let signal = self.people.get(number).map(|(customer, identity)| {
+        let signal = self.people.get(number).map(|(customer, tag)| {
             let message_id = format!("identify-{:x}-{number}", self.run);
             app_request::Body::Signal(Signal {
                 message_id,
-                ..identify(customer, *identity)
+                ..identify(customer, tag.clone())
             })
         });
         AppRequest {
@@ -120,17 +117,13 @@ async fn connect(endpoint: &ClientEndpoint, gateway: &Gateway, token: String) ->
 }
 
 /// The signal that makes a tag a customer's, with their consent to be answered and located by it.
-fn identify(customer: &str, identity: Identity) -> Signal {
+fn identify(customer: &str, tag: Tag) -> Signal {
     let allowed = [
         Purpose::Service,
         Purpose::Location,
         Purpose::Personalization,
         Purpose::Marketing,
     ];
-    let tag = Tag {
-        identity_kind: identity.wire_kind(),
-        identity: identity.bytes().to_vec().into(),
-    };
     Signal {
         kind: SignalKind::Identify.into(),
         subject: customer.into(),

@@ -114,7 +114,7 @@ impl World {
 
     /// Whose tag is whose, to be told to the gateway.
     pub(super) fn registration(&self) -> Registration {
-        let named = |fan| Some((customer_id(fan), self.air.identity(fan, self.now_ms)?));
+        let named = |fan| Some((customer_id(fan), self.air.registered(fan, self.now_ms)?));
         Registration {
             endpoint: self.run.apps.clone(),
             gateway: Arc::clone(&self.run.gateway),
@@ -329,6 +329,7 @@ fn air_settings(settings: &Settings) -> AirSettings {
         radio: settings.radio,
         interval_ms,
         rotation,
+        changing_percent: settings.changing_tags_percent,
     }
 }
 
@@ -375,6 +376,7 @@ fn firmware(run: &Run, number: usize, hub_id: &str, now_ms: u64) -> Hub {
         scans_max: 4_096,
         stored_max: 8_192,
         batch_len: 128,
+        forward_addresses: run.settings.changing_tags_percent > 0,
         filter,
         skew,
         ..HubSettings::default()

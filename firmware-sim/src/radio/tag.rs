@@ -2,15 +2,20 @@
 //!
 //! An advertiser sends every interval plus a random 0 to 10 ms (Bluetooth Core 5.4, Vol 6, Part B, 4.4.2.2.1),
 //! so that two tags which collide once do not collide for ever. Its address is random and changes every few
-//! minutes; what it names itself by in the payload stays, or changes too. The three advertising channels are
-//! one event here: a hub that listens on any of them hears it once.
+//! minutes; what it names itself by in the payload stays, or changes too. Tags of two formats change so that only
+//! the holder of their key can follow: those that have nothing but a resolvable private address, and Eddystone-EID
+//! beacons, whose crystal is up to 150 ppm off. The three advertising channels are one event here: a hub that
+//! listens on any of them hears it once.
 
 use nextbest_proto::advert::{
     Identity, IdentityKind, LEGACY_LEN_MAX,
     altbeacon::AltBeacon,
-    eddystone::{FIRST_METRE_LOSS_DB, Uid},
+    eddystone::{Eid, FIRST_METRE_LOSS_DB, Uid},
+    ephemeral::{Ephemeral, IdentityKey, ROTATION_EXPONENT_MAX},
     ibeacon::IBeacon,
+    private_address::ResolvingKey,
 };
+use nextbest_proto::v1;
 
 use crate::prng::{draw, scale};
 
@@ -23,6 +28,13 @@ pub enum Format {
     EddystoneUid,
     /// Radius Networks' AltBeacon.
     AltBeacon,
+    /// Google's Eddystone-EID.
+    EddystoneEid {
+        /// The identifier changes every 2^`rotation_exponent` seconds of the tag's clock, at most 15.
+        rotation_exponent: u8,
+    },
+    /// No name in the payload; the address is a resolvable private one.
+    PrivateAddress,
 }
 
 /// How often the tag changes its names.
@@ -118,6 +130,7 @@ impl Tag {
     #[must_use]
     pub fn identity(&self, now_ms: u64) -> Option<Identity> {
         let name = self.name(now_ms);
+        let (eid, address);
         let (kind, name) = match self.format {
             Format::IBeacon => (IdentityKind::IBeacon, name.as_slice()),
             Format::AltBeacon => (IdentityKind::AltBeacon, name.as_slice()),
@@ -125,11 +138,35 @@ impl Tag {
                 IdentityKind::EddystoneUid,
                 name.get(NAME_LEN - UID_LEN..).unwrap_or_default(),
             ),
+            Format::EddystoneEid { rotation_exponent } => {
+                eid = self.ephemeral(rotation_exponent)?.identifier(self.clock_s(now_ms));
+                (IdentityKind::EddystoneEid, eid.as_slice())
+            }
+            Format::PrivateAddress => {
+                address = self.address(now_ms);
+                (IdentityKind::Address, address.as_slice())
+            }
         };
         Identity::new(kind, name).ok()
     }
 
-    /// Its random address at `now_ms`: non-resolvable private, the two upper bits clear.
+    /// The tag as it is registered at `now_ms`: by its name, or by the key that tells it.
+    #[must_use]
+    pub fn registered(&self, now_ms: u64) -> Option<v1::Tag> {
+        match self.format {
+            Format::IBeacon | Format::AltBeacon | Format::EddystoneUid => {
+                self.identity(now_ms).as_ref().map(v1::Tag::heard_as)
+            }
+            Format::EddystoneEid { rotation_exponent } => Some(v1::Tag::ephemeral(
+                self.key(),
+                rotation_exponent.min(ROTATION_EXPONENT_MAX),
+                self.clock_s(now_ms),
+            )),
+            Format::PrivateAddress => Some(v1::Tag::resolved_by(self.key())),
+        }
+    }
+
+    /// Its random address at `now_ms`: non-resolvable private, the two upper bits clear, unless it is all it has.
     #[must_use]
     pub fn address(&self, now_ms: u64) -> [u8; 6] {
         let bits = draw(
@@ -139,6 +176,9 @@ impl Tag {
         );
         let [_, _, first, rest @ ..] = bits.to_be_bytes();
         let [b, c, d, e, f] = rest;
+        if self.format == Format::PrivateAddress {
+            return ResolvingKey::new(self.key()).address([first, b, c]).bytes();
+        }
         [first & 0x3f, b, c, d, e, f]
     }
 
@@ -180,7 +220,40 @@ impl Tag {
                 };
                 Advertisement::new(address, &beacon.advertisement())
             }
+            Format::EddystoneEid { rotation_exponent } => {
+                let eid = self
+                    .ephemeral(rotation_exponent)
+                    .map_or([0; 8], |beacon| beacon.identifier(self.clock_s(now_ms)));
+                let tx_0m_dbm = TX_1M_DBM + FIRST_METRE_LOSS_DB;
+                Advertisement::new(address, &Eid { tx_0m_dbm, eid }.advertisement())
+            }
+            Format::PrivateAddress => Advertisement::new(address, &FLAGS),
         }
+    }
+
+    fn ephemeral(&self, rotation_exponent: u8) -> Option<Ephemeral> {
+        Ephemeral::new(
+            IdentityKey::new(self.key()),
+            rotation_exponent.min(ROTATION_EXPONENT_MAX),
+        )
+        .ok()
+    }
+
+    /// The key that tells it: never on the air.
+    fn key(&self) -> [u8; 16] {
+        let half = |place| draw(self.seed ^ KEY, self.number, place).to_be_bytes();
+        let [a, b, c, d, e, f, g, h] = half(0);
+        let [i, j, k, l, m, n, o, p] = half(1);
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+    }
+
+    /// What its own clock shows, in seconds: it was switched on some time before, and its crystal is off.
+    fn clock_s(&self, now_ms: u64) -> u32 {
+        let random = draw(self.seed ^ CLOCK, self.number, 0);
+        let began_ms = scale(random, CLOCK_BEGAN_MS_MAX);
+        let drift_ppm = scale(random.rotate_left(32), 2 * DRIFT_PPM_MAX + 1) as i64 - DRIFT_PPM_MAX as i64;
+        let shown_ms = (began_ms + now_ms).saturating_add_signed(now_ms as i64 / 1_000 * drift_ppm / 1_000);
+        (shown_ms / 1_000) as u32
     }
 
     /// The 20 bytes that it is known by: one family, and a number within it.
@@ -218,7 +291,15 @@ const UID_LEN: usize = 16;
 const COMPANY: u16 = 0xffff;
 /// The first bytes of every simulated tag's name.
 const FAMILY: [u8; 12] = *b"nextbest-sim";
+/// LE general discoverable, no BR/EDR.
+const FLAGS: [u8; 3] = [2, 1, 6];
+/// How far a beacon's crystal may be off (eid-computation.md).
+const DRIFT_PPM_MAX: u64 = 150;
+/// No tag has run longer than a year.
+const CLOCK_BEGAN_MS_MAX: u64 = 365 * 86_400_000;
 /// Names of the draws.
+const KEY: u64 = 0x6b65_7973;
+const CLOCK: u64 = 0x636c_6f63;
 const PHASE: u64 = 48;
 const EPOCH: u64 = 49;
 const DELAY: u64 = 0x6465_6c61;

@@ -13,6 +13,7 @@ pub mod recording;
 use std::{sync::Arc, time::Duration};
 
 use nextbest_proto::advert::{Identity, IdentityKind};
+use nextbest_proto::v1;
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -216,7 +217,8 @@ async fn register(
         } else {
             format!("{name}-{}", number + 1)
         };
-        Some((customer, Identity::new(IdentityKind::Address, &tag).ok()?))
+        let identity = Identity::new(IdentityKind::Address, &tag).ok()?;
+        Some((customer, v1::Tag::heard_as(&identity)))
     });
     let (people, run) = (people.collect(), settings.boot_epoch);
     let (gateway, progress) = (Arc::clone(gateway), Arc::clone(progress));
