@@ -17,6 +17,7 @@ mod keys;
 mod load;
 mod locate;
 mod pack;
+mod provision;
 mod replay;
 mod serve;
 mod survey;
@@ -43,6 +44,7 @@ enum Command {
     Check(check::Arguments),
     ImportImdf(import_imdf::Arguments),
     Keys(keys::Arguments),
+    Provision(provision::Arguments),
     Replay(replay::Arguments),
     Load(load::Arguments),
     Locate(locate::Arguments),
@@ -63,6 +65,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments),
         Command::ImportImdf(arguments) => import_imdf::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Provision(arguments) => provision::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
         Command::Locate(arguments) => locate::run(&arguments),

@@ -200,6 +200,17 @@ impl Folder<'_> {
     }
 }
 
+/// Writes a secret into a new file that only its owner may read. A file that exists stays as it is.
+///
+/// # Errors
+/// When the file exists, or cannot be written.
+pub fn write_secret(file: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    set_mode(&mut options, 0o600);
+    options.open(file)?.write_all(text.as_bytes())
+}
+
 fn write_new(file: &Path, text: &str, mode: u32) -> io::Result<()> {
     if let Some(parent) = file.parent() {
         fs::create_dir_all(parent)?;

@@ -34,6 +34,9 @@ use self::keys::DemoKeys;
 use self::summary::Summary;
 use self::watch::Watch;
 
+/// Of a hundred tags so many change what they call themselves, so that the demo shows those too.
+const CHANGING_TAGS_PERCENT: u8 = 20;
+
 /// Play the half-time rush of a stadium: gateway, hubs and crowd, speaking the real protocol.
 #[derive(Clone, Debug, Args)]
 #[command(
@@ -146,6 +149,7 @@ fn crowd(
             ..CrowdSettings::default()
         },
         hubs_max: arguments.hubs,
+        changing_tags_percent: CHANGING_TAGS_PERCENT,
         ..drive::Settings::default()
     };
     let gateway = drive::Gateway {
