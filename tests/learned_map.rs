@@ -283,6 +283,7 @@ impl Floor {
             channel: "",
             anonymous_id: "",
             tags,
+            keys: Vec::new(),
             consents,
         };
         let taken = self

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nextbest_venue::{HubIx, Venue};
 
 use super::customer::TagHandle;
+use super::identity::Allowance;
 use crate::model::{TagId, Timestamp};
 
 /// Numbers that the window remembers one by one; older ones count as taken.
@@ -106,6 +107,7 @@ impl Hubs {
             is_numbered: true,
             window: Window::starting_at(next),
             resolved: Resolved::new(),
+            allowance: Allowance::default(),
         }
     }
 
@@ -119,6 +121,7 @@ impl Hubs {
             is_numbered: false,
             window: Window::starting_at(0),
             resolved: Resolved::new(),
+            allowance: Allowance::default(),
         }
     }
 
@@ -174,6 +177,8 @@ pub struct HubIntake {
     is_numbered: bool,
     window: Window,
     resolved: Resolved,
+    /// What is left of the hub's share of keys to try.
+    pub(super) allowance: Allowance,
 }
 
 impl HubIntake {
@@ -193,14 +198,14 @@ impl HubIntake {
         self.window.take(sequence)
     }
 
-    /// The handle that the session remembers for a tag.
-    pub(super) fn resolved(&self, tag: &TagId) -> Option<TagHandle> {
-        self.resolved.find(tag)
+    /// The handle that the session remembers for a tag, and whether the tag's name changes.
+    pub(super) fn resolved(&self, step: u32, tag: &TagId) -> Option<(TagHandle, bool)> {
+        self.resolved.find(step, tag)
     }
 
-    /// Remembers the handle of a tag.
-    pub(super) fn remember(&mut self, tag: TagId, handle: TagHandle) {
-        self.resolved.insert(tag, handle);
+    /// Remembers the handle of a tag: for good, or to the end of a step when its name changes.
+    pub(super) fn remember(&mut self, tag: TagId, handle: TagHandle, until: Option<u32>) {
+        self.resolved.insert(tag, handle, until.unwrap_or(FOR_GOOD));
     }
 }
 
@@ -261,8 +266,19 @@ impl Window {
 /// The handles of the tags that a session has lately resolved, each in the one entry that its bytes point to.
 #[derive(Debug)]
 struct Resolved {
-    entries: Box<[Option<(TagId, TagHandle)>]>,
+    entries: Box<[Option<Remembered>]>,
 }
+
+#[derive(Clone, Copy, Debug)]
+struct Remembered {
+    tag: TagId,
+    handle: TagHandle,
+    /// The last step in which the handle is the tag's; [`FOR_GOOD`] for a tag whose name stays.
+    until: u32,
+}
+
+/// The end of what has none.
+const FOR_GOOD: u32 = u32::MAX;
 
 impl Resolved {
     fn new() -> Self {
@@ -271,14 +287,14 @@ impl Resolved {
         }
     }
 
-    fn find(&self, tag: &TagId) -> Option<TagHandle> {
-        let (known, handle) = self.entries.get(Self::entry(tag))?.as_ref()?;
-        (known == tag).then_some(*handle)
+    fn find(&self, step: u32, tag: &TagId) -> Option<(TagHandle, bool)> {
+        let known = self.entries.get(Self::entry(tag))?.as_ref()?;
+        (known.tag == *tag && step <= known.until).then_some((known.handle, known.until != FOR_GOOD))
     }
 
-    fn insert(&mut self, tag: TagId, handle: TagHandle) {
+    fn insert(&mut self, tag: TagId, handle: TagHandle, until: u32) {
         if let Some(entry) = self.entries.get_mut(Self::entry(&tag)) {
-            *entry = Some((tag, handle));
+            *entry = Some(Remembered { tag, handle, until });
         }
     }
 

@@ -15,12 +15,14 @@ mod deciding;
 mod generation;
 mod hot;
 mod hubs;
+pub mod identity;
 pub mod journey;
 mod learning;
 pub mod locate;
 mod locator;
 pub mod passages;
 pub mod record;
+mod registering;
 mod sightings;
 mod signals;
 pub mod slab;
@@ -37,16 +39,18 @@ use crate::model::{STEP_MS, Timestamp};
 use self::crowd::{Crowd, PlaceSpec, Queue};
 use self::customer::{NoRoom, People, Recent, Tags};
 use self::hubs::Hubs;
+use self::identity::Identities;
 use self::learning::{Learning, Tracked};
 use self::locate::{Locator, LocatorError, Track};
 use self::passages::Passage;
 use self::record::{RECORD_WORDS, Record, Seen};
 use self::slab::Slab;
 
-pub use self::customer::CustomerSlot;
+pub use self::customer::{CustomerSlot, TagHandle};
 pub use self::deciding::Scratch;
 pub use self::generation::{BuildError, Generation};
 pub use self::hubs::{HubIntake, HubState};
+pub use self::identity::IdentityCounts;
 pub use self::learning::LearningState;
 pub use self::sightings::{SightingOutcome, ZoneChange};
 pub use self::signals::{
@@ -65,6 +69,7 @@ pub struct Engine {
     people: People,
     records: Slab<RECORD_WORDS>,
     tags: Tags<Tracked>,
+    identities: Identities<TagHandle>,
     recent: Recent,
     hubs: Hubs,
     /// Built anew while running, from what is learned.
@@ -129,6 +134,8 @@ pub struct MemoryBound {
     pub tags_bytes: u64,
     /// Remembered message ids.
     pub message_ids_bytes: u64,
+    /// Keys of tags that change their names, with what they say and the filter; nothing until the first is registered.
+    pub identities_bytes: u64,
 }
 
 impl MemoryBound {
@@ -141,13 +148,14 @@ impl MemoryBound {
             customers_bytes: u64::from(settings.customers_max) * (RECORD_WORDS as u64 * 8 + id_bytes),
             tags_bytes: u64::from(settings.tags_max) * tag_bytes,
             message_ids_bytes: u64::from(settings.message_ids_max) * 2 * 17,
+            identities_bytes: Identities::<TagHandle>::bytes(),
         }
     }
 
     /// All of it.
     #[must_use]
     pub const fn total_bytes(&self) -> u64 {
-        self.customers_bytes + self.tags_bytes + self.message_ids_bytes
+        self.customers_bytes + self.tags_bytes + self.message_ids_bytes + self.identities_bytes
     }
 }
 
@@ -173,6 +181,7 @@ impl Engine {
             people: People::new(settings.customers_max),
             records: Slab::new(settings.customers_max as usize),
             tags: Tags::new(settings.tags_max),
+            identities: Identities::default(),
             recent: Recent::new(settings.message_ids_max),
             hubs: Hubs::new(&spec.venue),
             locator: ArcSwap::from_pointee(locator::build(spec, &[])?),
@@ -259,6 +268,7 @@ impl Engine {
         let dead_after_ms = generation.settings().hub_dead_after_ms;
         self.hubs
             .for_each_zone(now, dead_after_ms, |zone, is_seen| self.crowd.set_seen(zone, is_seen));
+        self.identities.tick(now);
         self.sweep(now, &generation, on_change);
     }
 
@@ -329,6 +339,12 @@ impl Engine {
         }
     }
 
+    /// What became of identities that change, and how many keys there are.
+    #[must_use]
+    pub fn identities(&self) -> IdentityCounts {
+        self.identities.counts()
+    }
+
     fn record(&self, customer: CustomerSlot) -> Option<Record> {
         self.records.read(customer.0).ok().map(Record::from_words)
     }
@@ -340,6 +356,16 @@ impl Engine {
             *words = record.into_words();
             result
         })
+    }
+}
+
+/// Shows how many, never who.
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("counts", &self.counts())
+            .field("identities", &self.identities)
+            .finish_non_exhaustive()
     }
 }
 

@@ -9,11 +9,11 @@
 //! | 4 | east f32, north f32, metres |
 //! | 5 | second the zone was entered u32, accuracy u16 (decimetres), mood i16 (1/10,000) |
 //! | 6 | decisions made u32, 1 if anything is known u32 |
-//! | 7 | zone that was left when the tag went silent u16 (+1) |
+//! | 7 | zone that was left when the tag went silent u16 (+1), unused u16, the fifth tag u32 (+1) |
 //! | 8-9 | text traits, u16 each |
 //! | 10-13 | number traits, f32 each; 0 until set |
 //! | 14-29 | contacts: action key u32, second u32; key 0 is empty |
-//! | 30-31 | tags, u32 each (+1) |
+//! | 30-31 | the first four tags, u32 each (+1) |
 //!
 //! 256 bytes, four cache lines. Names are kept as the indices of the generation; actions as the hash of their id
 //! ([`action_key`]), because a person's contacts outlive the generation that made them.
@@ -26,12 +26,16 @@ pub const RECORD_WORDS: usize = 32;
 /// Contacts that a record remembers.
 pub const CONTACTS_LEN_MAX: usize = 16;
 /// Tags of one customer.
-pub const TAGS_PER_CUSTOMER_MAX: usize = 4;
+pub const TAGS_PER_CUSTOMER_MAX: usize = 5;
 
 const CONTACTS_AT: usize = 14;
 const TEXTS_AT: usize = 8;
 const NUMBERS_AT: usize = 10;
 const TAGS_AT: usize = 30;
+/// The word of the zone that was left, and of the fifth tag.
+const LAPSED_AT: usize = 7;
+/// The tag that is apart from the others.
+const TAG_APART: usize = 4;
 
 /// One customer's record, copied out of the slab or about to be written back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +190,7 @@ impl Record {
             self.words[5] = self.words[5] & !0xFFFF_FFFF | u64::from(entered_s);
         }
         self.set_byte(2, seen.level.saturating_add(1));
-        self.words[7] = 0;
+        self.set_lapsed(0);
         self.words[3] = zone | u64::from(seen.step) << 32;
         self.words[4] = u64::from(seen.east_m.to_bits()) | u64::from(seen.north_m.to_bits()) << 32;
         let accuracy_dm = (seen.accuracy_m * 10.0).clamp(0.0, f32::from(u16::MAX)) as u16;
@@ -197,7 +201,7 @@ impl Record {
     pub fn lapse(&mut self) {
         let zone = self.words[3] & 0xFFFF;
         if zone != 0 {
-            self.words[7] = zone;
+            self.set_lapsed(zone);
             self.words[3] &= !0xFFFF;
         }
     }
@@ -210,7 +214,7 @@ impl Record {
 
     /// Forgets where the person is.
     pub fn clear_seen(&mut self) {
-        self.words[7] = 0;
+        self.set_lapsed(0);
         self.set_byte(2, 0);
         self.words[3] = 0;
         self.words[4] = 0;
@@ -377,12 +381,24 @@ impl Record {
         now.as_secs().saturating_sub(self.entered_s())
     }
 
+    /// Sets the zone that was left; 0 is none.
+    const fn set_lapsed(&mut self, zone: u64) {
+        self.words[LAPSED_AT] = self.words[LAPSED_AT] & !0xFFFF | zone;
+    }
+
     fn tag(&self, place: usize) -> u32 {
+        if place == TAG_APART {
+            return (self.words[LAPSED_AT] >> 32) as u32;
+        }
         let word = self.words.get(TAGS_AT + place / 2).copied().unwrap_or(0);
         (word >> (place % 2 * 32)) as u32
     }
 
     fn set_tag(&mut self, place: usize, value: u32) {
+        if place == TAG_APART {
+            self.words[LAPSED_AT] = self.words[LAPSED_AT] & 0xFFFF_FFFF | u64::from(value) << 32;
+            return;
+        }
         if let Some(word) = self.words.get_mut(TAGS_AT + place / 2) {
             let shift = place % 2 * 32;
             *word = *word & !(0xFFFF_FFFF << shift) | u64::from(value) << shift;
@@ -419,7 +435,7 @@ mod tests {
         record.set_text(7, 9);
         record.set_number(7, 2.5);
         assert!(record.add_tag(0) && record.add_tag(u32::MAX - 1) && record.add_tag(5) && record.add_tag(6));
-        assert!(!record.add_tag(7), "a fifth tag has no room");
+        assert!(record.add_tag(7) && !record.add_tag(8), "a sixth tag has no room");
         record.set_contact(15, Some(Contact { key: 4, at_s: 8 }));
 
         assert_eq!((record.stage(), record.tier(), record.consents()), (3, 2, 0b1_0001));
@@ -428,7 +444,7 @@ mod tests {
         assert_eq!(record.seen(), Some(seen));
         assert_eq!(record.entered_s(), 1_234);
         assert_eq!((record.text(7), record.number(7)), (9, 2.5));
-        assert_eq!(record.tags().collect::<Vec<_>>(), [0, u32::MAX - 1, 5, 6]);
+        assert_eq!(record.tags().collect::<Vec<_>>(), [0, u32::MAX - 1, 5, 6, 7]);
         assert_eq!(record.contact(15), Some(Contact { key: 4, at_s: 8 }));
         record.lapse();
         assert_eq!(
@@ -438,6 +454,9 @@ mod tests {
         record.clear_seen();
         assert_eq!((record.seen(), record.lapsed_in()), (None, None));
         assert!((record.mood() + 0.5).abs() < 1e-3, "who leaves keeps their mood");
+        assert!(record.carries(7), "and their tags");
+        record.remove_tag(7);
+        assert_eq!(record.tags().count(), 4);
     }
 
     #[test]

@@ -2,16 +2,19 @@
 //!
 //! No await, no allocation. What a stranger's transmitter says is dropped before anything is remembered of it.
 
+use std::time::Duration;
+
 use nextbest_venue::ZoneIx;
 
 use super::condition::{Attributes, Category};
 use super::customer::{CustomerSlot, TagHandle};
+use super::identity::Found;
 use super::journey::Happening;
 use super::learning::Tracked;
 use super::locate::{Fix, Observed};
 use super::record::{Record, Seen};
 use super::{Engine, Generation, HubIntake, age_ms};
-use crate::model::{Purpose, Sighting, Timestamp};
+use crate::model::{Purpose, STEP_MS, Sighting, TagKind, Timestamp};
 
 /// What became of a sighting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +69,7 @@ impl Engine {
         if sighting.age_ms > generation.settings().sighting_late_after_ms {
             return SightingOutcome::Late;
         }
-        let Some((handle, customer)) = self.resolve(intake, sighting) else {
+        let Some((handle, customer)) = self.resolve(now, intake, sighting) else {
             let is_beacon = self
                 .learning
                 .on_beacon(&generation, &sighting.tag, intake.hub.0, sighting.rssi_dbm);
@@ -95,17 +98,65 @@ impl Engine {
         }
     }
 
-    /// The tag's handle and who carries it; asks the map only when the session does not remember a good handle.
-    fn resolve(&self, intake: &mut HubIntake, sighting: &Sighting) -> Option<(TagHandle, CustomerSlot)> {
-        if let Some(handle) = intake.resolved(&sighting.tag)
+    /// The tag's handle and who carries it; asks the maps only when the session does not remember a good handle.
+    fn resolve(
+        &self,
+        now: Timestamp,
+        intake: &mut HubIntake,
+        sighting: &Sighting,
+    ) -> Option<(TagHandle, CustomerSlot)> {
+        let step = now.step();
+        if let Some((handle, is_changing)) = intake.resolved(step, &sighting.tag)
             && let Some(customer) = self.tags.owner(handle)
         {
+            if is_changing {
+                self.tags.note_heard(handle, step);
+            }
             return Some((handle, customer));
         }
-        let handle = self.tags.find(&sighting.tag)?;
+        let (handle, until) = match self.tags.find(&sighting.tag) {
+            Some(handle) => (handle, None),
+            None => self.resolve_changing(now, intake, sighting)?,
+        };
         let customer = self.tags.owner(handle)?;
-        intake.remember(sighting.tag, handle);
+        if until.is_some() {
+            self.tags.note_heard(handle, step);
+        }
+        intake.remember(sighting.tag, handle, until);
         Some((handle, customer))
+    }
+
+    /// The handle of a tag that changes its name, by its key, and the last step for which it is good.
+    fn resolve_changing(
+        &self,
+        now: Timestamp,
+        intake: &mut HubIntake,
+        sighting: &Sighting,
+    ) -> Option<(TagHandle, Option<u32>)> {
+        let bytes = sighting.tag.as_bytes();
+        let found = match sighting.tag.kind() {
+            TagKind::Address => {
+                let quiet_ms = |handle| {
+                    let steps = now.step().saturating_sub(self.tags.heard_step(handle));
+                    u64::from(steps) * STEP_MS
+                };
+                self.identities
+                    .of_address(now, &mut intake.allowance, bytes.try_into().ok()?, quiet_ms)
+            }
+            TagKind::EddystoneEid => {
+                let age = Duration::from_millis(sighting.age_ms.into());
+                self.identities.of_ephemeral(now, age, bytes.try_into().ok()?)
+            }
+            TagKind::IBeacon
+            | TagKind::EddystoneUid
+            | TagKind::AltBeacon
+            | TagKind::ResolvingKey
+            | TagKind::EphemeralKey => return None,
+        };
+        match found {
+            Found::Tag { tag, ask_again } => Some((tag, Some(ask_again.step()))),
+            Found::Stranger | Found::Deferred => None,
+        }
     }
 
     /// Writes a fix into the person's record; says when it changed their zone. Looks with the record held whether the

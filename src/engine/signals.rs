@@ -7,10 +7,12 @@ use thiserror::Error;
 
 use super::condition::{Attributes, Category};
 use super::customer::{self, CustomerSlot, Seen as SeenBefore};
+use super::identity::fingerprint;
 use super::journey::Happening;
 use super::record::{Record, TAGS_PER_CUSTOMER_MAX};
+use super::registering::Refusals;
 use super::{Engine, Generation};
-use crate::model::{Outcome, OutcomeKind, Property, Purpose, Signal, SignalKind, TagId, Timestamp, Value};
+use crate::model::{Outcome, OutcomeKind, Property, Purpose, Signal, SignalKind, TagRefusal, Timestamp, Value};
 
 /// A place starts to serve.
 pub const PLACE_OPENED: &str = "Place Opened";
@@ -30,8 +32,28 @@ pub struct SignalOutcome {
     pub is_duplicate: bool,
     /// The stage that the person entered by it.
     pub entered_stage: Option<u8>,
-    /// Tags that were not registered: no consent to be located, no room, or more than one person may carry.
+    /// Tags and keys that were not registered.
     pub tags_refused: u32,
+    /// Why, by the place among the signal's tags.
+    pub tags: Refusals,
+    /// Why, by the place among the signal's keys.
+    pub keys: Refusals,
+}
+
+impl SignalOutcome {
+    pub(super) fn refuse_tag(&mut self, place: usize, refusal: TagRefusal) {
+        self.tags_refused += 1;
+        if let Some(entry) = self.tags.get_mut(place) {
+            *entry = Some(refusal);
+        }
+    }
+
+    pub(super) fn refuse_key(&mut self, place: usize, refusal: TagRefusal) {
+        self.tags_refused += 1;
+        if let Some(entry) = self.keys.get_mut(place) {
+            *entry = Some(refusal);
+        }
+    }
 }
 
 /// A signal cannot be applied.
@@ -46,6 +68,9 @@ pub enum SignalError {
     /// The person is not in the table.
     #[error("the customer has no record")]
     NoCustomer,
+    /// The person would carry more tags than one may.
+    #[error("a customer carries at most {TAGS_PER_CUSTOMER_MAX} tags; give one back before registering another")]
+    TooManyTags,
 }
 
 /// A signal about the venue cannot be applied.
@@ -115,6 +140,7 @@ impl Engine {
         signal: &Signal<'_>,
         speaker: Speaker,
     ) -> Result<SignalOutcome, SignalError> {
+        self.check_room(customer, signal)?;
         if !self.is_first(customer.0, signal)? {
             return Ok(SignalOutcome {
                 is_duplicate: true,
@@ -136,11 +162,12 @@ impl Engine {
         if located_before && !is_located {
             self.withdraw_location(customer);
         }
-        let tags_refused = if is_located {
-            self.register(customer, &signal.tags, speaker)
-        } else {
-            signal.tags.len().try_into().unwrap_or(u32::MAX)
+        let mut outcome = SignalOutcome {
+            entered_stage,
+            ..SignalOutcome::default()
         };
+        // Without consent each is refused, and nothing is kept of it.
+        self.register(now, customer, signal, speaker, &mut outcome);
         if speaker == Speaker::Service
             && let Some(event) = event
             && let Some(place) = place_of(&generation, &signal.properties)
@@ -153,11 +180,7 @@ impl Engine {
                 self.on_passage(now, customer, place);
             }
         }
-        Ok(SignalOutcome {
-            is_duplicate: false,
-            entered_stage,
-            tags_refused,
-        })
+        Ok(outcome)
     }
 
     /// The venue itself says something: a till, a stock system, the match clock. Only for senders who may.
@@ -228,54 +251,11 @@ impl Engine {
             SeenBefore::Conflict => Err(SignalError::Conflict),
         }
     }
-
-    /// Registers tags; returns how many were refused.
-    fn register(&self, customer: CustomerSlot, tags: &[TagId], speaker: Speaker) -> u32 {
-        let mut refused = 0;
-        for tag in tags {
-            let owner = self.tags.find(tag).and_then(|handle| self.tags.owner(handle));
-            if speaker == Speaker::Customer && owner.is_some_and(|owner| owner != customer) {
-                refused += 1;
-                continue;
-            }
-            let Ok((handle, before)) = self.tags.register(*tag, customer) else {
-                refused += 1;
-                continue;
-            };
-            if let Some(before) = before {
-                self.write(before, |record| record.remove_tag(handle.ix));
-                self.forget_place(before);
-            }
-            // Looked at again with the record held: the consent may have been withdrawn meanwhile.
-            let keep = |record: &mut Record| record.allows(Purpose::Location) && record.add_tag(handle.ix);
-            if self.write(customer, keep) != Some(true) {
-                self.tags.give_back(handle);
-                refused += 1;
-            }
-        }
-        refused
-    }
-
-    fn withdraw_location(&self, customer: CustomerSlot) {
-        let carried = self.write(customer, |record| {
-            let carried: [Option<u32>; TAGS_PER_CUSTOMER_MAX] = record.carried();
-            carried.iter().flatten().for_each(|tag| record.remove_tag(*tag));
-            carried
-        });
-        for tag in carried.into_iter().flatten().flatten() {
-            if let Some(handle) = self.tags.at(tag)
-                && self.tags.owner(handle) == Some(customer)
-            {
-                self.tags.give_back(handle);
-            }
-        }
-        self.forget_place(customer);
-    }
 }
 
 /// Who says something about a customer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Speaker {
+pub(super) enum Speaker {
     Customer,
     Service,
 }
@@ -392,6 +372,10 @@ fn content_hash(signal: &Signal<'_>) -> u64 {
         }
     }
     signal.tags.hash(&mut hasher);
+    for key in &signal.keys {
+        // What a beacon's clock shows is another moment each time that the same signal is sent.
+        fingerprint(key.secret()).hash(&mut hasher);
+    }
     for consent in &signal.consents {
         (consent.purpose, consent.allowed).hash(&mut hasher);
     }

@@ -8,6 +8,7 @@ mod query;
 mod sighting;
 mod signal;
 mod tag_id;
+mod tag_key;
 mod time;
 
 pub use decision::{
@@ -15,6 +16,9 @@ pub use decision::{
 };
 pub use query::Query;
 pub use sighting::Sighting;
-pub use signal::{Consent, Outcome, OutcomeKind, PROPERTIES_LEN_MAX, Property, Purpose, Signal, SignalKind, Value};
+pub use signal::{
+    Consent, Outcome, OutcomeKind, PROPERTIES_LEN_MAX, Property, Purpose, Signal, SignalKind, TagRefusal, Value,
+};
 pub use tag_id::{InvalidTagId, TagId, TagKind};
+pub use tag_key::{SecretKey, TAG_KEY_LEN, TagKey};
 pub use time::{STEP_MS, Timestamp};

@@ -1,6 +1,6 @@
 //! Signals and outcomes: what a person did, in the words of the Segment Spec, and what became of a decision.
 
-use super::TagId;
+use super::{TagId, TagKey};
 
 /// Properties that one signal may carry.
 pub const PROPERTIES_LEN_MAX: usize = 32;
@@ -20,10 +20,27 @@ pub struct Signal<'a> {
     pub channel: &'a str,
     /// Another id of the same person; else empty.
     pub anonymous_id: &'a str,
-    /// Tags that the person carries.
+    /// Tags that the person carries, by what they say on the air.
     pub tags: Vec<TagId>,
+    /// Tags that the person carries, by the key of what they say, which changes.
+    pub keys: Vec<TagKey>,
     /// Purposes that the person has allowed or withdrawn.
     pub consents: Vec<Consent>,
+}
+
+/// Why a tag was not registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagRefusal {
+    /// The person does not allow being located.
+    NoConsent,
+    /// Somebody else carries it, and only a service may move it.
+    CarriedByAnother,
+    /// The table of tags, or that of keys, is full.
+    TableFull,
+    /// Only a service may register a resolving key.
+    ServiceOnly,
+    /// The person carries as many as one may.
+    TooMany,
 }
 
 /// The Segment Spec's calls.

@@ -1,4 +1,6 @@
 //! How a carried transmitter is named on the air: a kind and up to 20 bytes, in 24 bytes without a pointer.
+//!
+//! One that changes its name is registered under what stands for its key; hubs cannot send those kinds.
 
 use thiserror::Error;
 
@@ -19,6 +21,10 @@ pub enum TagKind {
     AltBeacon = 4,
     /// An ephemeral identifier (8).
     EddystoneEid = 5,
+    /// Never on the air: what stands for the resolving key of a tag whose address changes (16).
+    ResolvingKey = 64,
+    /// Never on the air: what stands for the key of an Eddystone-EID beacon (16).
+    EphemeralKey = 65,
 }
 
 impl TagKind {
@@ -29,7 +35,7 @@ impl TagKind {
         match self {
             Self::Address => 6,
             Self::IBeacon | Self::AltBeacon => 20,
-            Self::EddystoneUid => 16,
+            Self::EddystoneUid | Self::ResolvingKey | Self::EphemeralKey => 16,
             Self::EddystoneEid => 8,
         }
     }

@@ -9,6 +9,7 @@ use nextbest_proto::error::TABLE;
 
 use super::metrics::{COUNTERS, DECIDE_BUCKETS_NS, Gauge, Metrics};
 use super::shared::Shared;
+use crate::engine::IdentityCounts;
 
 /// The content type of the format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -27,6 +28,7 @@ fn write_all(shared: &Shared, text: &mut String) -> fmt::Result {
     write_errors(metrics, text)?;
     write_decides(metrics, text)?;
     metrics.doors.write(text)?;
+    write_identities(&shared.engine.identities(), text)?;
     write_engine(shared, text)
 }
 
@@ -105,6 +107,35 @@ fn write_decides(metrics: &Metrics, text: &mut String) -> fmt::Result {
         "counter",
     )?;
     writeln!(text, "{MISSED} {}", metrics.decide_latency_missed())
+}
+
+/// Identities that change: how often each thing became of one, and how many keys there are. Never whose.
+fn write_identities(counts: &IdentityCounts, text: &mut String) -> fmt::Result {
+    const NAME: &str = "nextbest_changing_identities_total";
+    head(text, NAME, "Identities that change, by what became of them.", "counter")?;
+    for (outcome, count) in [
+        ("address_resolved", counts.addresses_resolved),
+        ("address_strange", counts.addresses_strange),
+        ("address_filtered", counts.addresses_filtered),
+        ("address_deferred", counts.addresses_deferred),
+        ("address_contested", counts.addresses_contested),
+        ("ephemeral_resolved", counts.ephemeral_resolved),
+        ("ephemeral_replayed", counts.ephemeral_replayed),
+        ("ephemeral_cloned", counts.ephemeral_cloned),
+        ("ephemeral_deferred", counts.ephemeral_deferred),
+        ("ephemeral_turns_late", counts.ephemeral_turns_late),
+    ] {
+        writeln!(text, "{NAME}{{outcome=\"{outcome}\"}} {count}")?;
+    }
+    const KEYS: &str = "nextbest_tag_keys";
+    head(
+        text,
+        KEYS,
+        "Keys of tags that change what they call themselves.",
+        "gauge",
+    )?;
+    writeln!(text, "{KEYS}{{of=\"addresses\"}} {}", counts.resolving_keys)?;
+    writeln!(text, "{KEYS}{{of=\"beacons\"}} {}", counts.beacons)
 }
 
 fn write_engine(shared: &Shared, text: &mut String) -> fmt::Result {

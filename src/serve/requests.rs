@@ -304,6 +304,7 @@ impl Session {
             (position, applied.map_err(|error| signal_error(&error))?)
         };
         let duplicate = applied.is_duplicate;
+        let tags_refused = wire::tags_refused(&message, &applied.tags, &applied.keys);
         shared.metrics.count(if duplicate {
             Counter::SignalDuplicate
         } else {
@@ -312,6 +313,7 @@ impl Session {
         let ack = v1::SignalAck {
             message_id: message.message_id,
             duplicate,
+            tags_refused,
         };
         Ok(Then::AwaitDurable(Waiting {
             request_id,
@@ -433,6 +435,7 @@ fn signal_error(error: &SignalError) -> v1::Error {
         SignalError::NoMessageId => ErrorCode::InvalidField,
         SignalError::Conflict => ErrorCode::MessageIdConflict,
         SignalError::NoCustomer => ErrorCode::UnknownSubject,
+        SignalError::TooManyTags => ErrorCode::TooManyIdentities,
     };
     v1::Error::because(code, error.to_string())
 }

@@ -1,5 +1,6 @@
 //! Signals and outcomes: checked against the contract's limits, then borrowed as model types.
 
+use nextbest_proto::advert::ephemeral::ROTATION_EXPONENT_MAX;
 use nextbest_proto::limits::{
     ACTION_LEN_MAX, CHANNEL_LEN_MAX, CONSENTS_MAX, MESSAGE_ID_LEN_MAX, PROPERTIES_MAX, PROPERTY_NAME_LEN_MAX,
     PROPERTY_TEXT_LEN_MAX, SIGNAL_NAME_LEN_MAX, SUBJECT_LEN_MAX, TAGS_MAX,
@@ -9,7 +10,10 @@ use nextbest_proto::v1::{self, property};
 use super::WireError;
 use super::hub::at_most;
 use super::sightings::tag_kind;
-use crate::model::{Consent, Outcome, OutcomeKind, Property, Purpose, Signal, SignalKind, TagId, Value};
+use crate::model::{
+    Consent, Outcome, OutcomeKind, Property, Purpose, SecretKey, Signal, SignalKind, TAG_KEY_LEN, TagId, TagKey,
+    TagRefusal, Value,
+};
 
 /// The model's signal, borrowed from the contract's.
 ///
@@ -34,7 +38,18 @@ pub fn read_signal(signal: &v1::Signal) -> Result<Signal<'_>, WireError> {
         properties: signal.properties.iter().map(read_property).collect::<Result<_, _>>()?,
         channel: &signal.channel,
         anonymous_id: &signal.anonymous_id,
-        tags: signal.tags.iter().map(read_tag).collect::<Result<_, _>>()?,
+        tags: signal
+            .tags
+            .iter()
+            .filter(|tag| !has_key(tag))
+            .map(read_tag)
+            .collect::<Result<_, _>>()?,
+        keys: signal
+            .tags
+            .iter()
+            .filter(|tag| has_key(tag))
+            .map(read_key)
+            .collect::<Result<_, _>>()?,
         consents: signal.consents.iter().map(read_consent).collect::<Result<_, _>>()?,
     })
 }
@@ -109,6 +124,71 @@ fn read_tag(tag: &v1::Tag) -> Result<TagId, WireError> {
         field: "identity",
         expected,
     })
+}
+
+/// Whether a tag is named by a key.
+fn has_key(tag: &v1::Tag) -> bool {
+    !tag.resolving_key.is_empty() || tag.ephemeral_key.is_some()
+}
+
+fn read_key(tag: &v1::Tag) -> Result<TagKey, WireError> {
+    let is_one = tag.identity.is_empty() && tag.resolving_key.is_empty() == tag.ephemeral_key.is_some();
+    match (tag.identity_kind(), &tag.ephemeral_key) {
+        (v1::IdentityKind::Address, None) if is_one => {
+            Ok(TagKey::Resolving(secret("resolving_key", &tag.resolving_key)?))
+        }
+        (v1::IdentityKind::EddystoneEid, Some(ephemeral)) if is_one => Ok(TagKey::Ephemeral {
+            key: secret("identity_key", &ephemeral.identity_key)?,
+            rotation_exponent: u8::try_from(ephemeral.rotation_exponent)
+                .ok()
+                .filter(|exponent| *exponent <= ROTATION_EXPONENT_MAX)
+                .ok_or(WireError::Value {
+                    field: "rotation_exponent",
+                    expected: "0 to 15",
+                })?,
+            clock_s: ephemeral.clock_s,
+        }),
+        _ => Err(WireError::Value {
+            field: "tags",
+            expected: "one of identity, resolving_key (kind ADDRESS) and ephemeral_key (kind EDDYSTONE_EID)",
+        }),
+    }
+}
+
+/// A key that somebody has: 16 bytes, neither all 0x00 nor all 0xFF, which is what a device without one sends.
+fn secret(field: &'static str, bytes: &[u8]) -> Result<SecretKey, WireError> {
+    let key = <[u8; TAG_KEY_LEN]>::try_from(bytes)
+        .ok()
+        .filter(|key| key.iter().any(|byte| *byte != 0) && key.iter().any(|byte| *byte != 0xFF));
+    key.map(SecretKey::new).ok_or(WireError::Value {
+        field,
+        expected: "16 bytes, neither all 0x00 nor all 0xFF",
+    })
+}
+
+/// The tags of a signal that were not registered, by their place in the message.
+#[must_use]
+pub fn tags_refused(
+    signal: &v1::Signal,
+    tags: &[Option<TagRefusal>],
+    keys: &[Option<TagRefusal>],
+) -> Vec<v1::TagRefusal> {
+    let (mut tags, mut keys) = (tags.iter(), keys.iter());
+    let refused = |(place, tag): (u32, &v1::Tag)| {
+        let refusal = if has_key(tag) { keys.next() } else { tags.next() };
+        let reason = match (*refusal?)? {
+            TagRefusal::NoConsent => v1::TagRefusalReason::NoConsent,
+            TagRefusal::CarriedByAnother => v1::TagRefusalReason::CarriedByAnother,
+            TagRefusal::TableFull => v1::TagRefusalReason::TableFull,
+            TagRefusal::ServiceOnly => v1::TagRefusalReason::ServiceOnly,
+            TagRefusal::TooMany => v1::TagRefusalReason::TooMany,
+        };
+        Some(v1::TagRefusal {
+            tag: place,
+            reason: reason.into(),
+        })
+    };
+    (0..).zip(&signal.tags).filter_map(refused).collect()
 }
 
 fn read_consent(consent: &v1::Consent) -> Result<Consent, WireError> {

@@ -323,6 +323,7 @@ pub(crate) fn signal<'a>(
         channel: "",
         anonymous_id: "",
         tags: Vec::new(),
+        keys: Vec::new(),
         consents: Vec::new(),
     }
 }

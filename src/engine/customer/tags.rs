@@ -25,7 +25,7 @@ const CHUNK_LEN: u32 = 1_024;
 pub const TAG_NONE: u32 = u32::MAX;
 
 /// A registered tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TagHandle {
     /// Index of the cell.
     pub ix: u32,
@@ -42,6 +42,8 @@ struct Cell<T> {
     /// Slot of the customer, plus one; 0: free.
     customer: AtomicU32,
     epoch: AtomicU32,
+    /// The step in which it was last heard under a name that changes.
+    heard_step: AtomicU32,
     #[expect(clippy::disallowed_types, reason = "see the import")]
     state: Mutex<State<T>>,
 }
@@ -111,6 +113,7 @@ impl<T: Default> Tags<T> {
             .compare_exchange(handle.epoch, next, Ordering::AcqRel, Ordering::Acquire)
             .ok()?;
         cell.customer.store(0, Ordering::Release);
+        cell.heard_step.store(0, Ordering::Relaxed);
         let given_back = std::mem::take(&mut *state);
         drop(state);
         if let Some(tag) = given_back.tag {
@@ -134,6 +137,20 @@ impl<T: Default> Tags<T> {
             return None;
         }
         cell.customer.load(Ordering::Acquire).checked_sub(1).map(CustomerSlot)
+    }
+
+    /// Notes that a tag was heard under a name that changes.
+    pub fn note_heard(&self, handle: TagHandle, step: u32) {
+        if let Some(cell) = self.cell(handle.ix) {
+            cell.heard_step.store(step, Ordering::Relaxed);
+        }
+    }
+
+    /// The step in which a tag was last heard under a name that changes; 0: never.
+    #[must_use]
+    pub fn heard_step(&self, handle: TagHandle) -> u32 {
+        self.cell(handle.ix)
+            .map_or(0, |cell| cell.heard_step.load(Ordering::Relaxed))
     }
 
     /// Lets `change` change the track of a tag.
@@ -190,6 +207,7 @@ impl<T: Default> Tags<T> {
                 .map(|_| Cell {
                     customer: AtomicU32::new(0),
                     epoch: AtomicU32::new(0),
+                    heard_step: AtomicU32::new(0),
                     state: Default::default(),
                 })
                 .collect()

@@ -1,0 +1,302 @@
+//! Eddystone-EID: what every registered beacon says in its windows, worked out before it says it.
+//!
+//! One map holds the identifiers of each beacon: those of the previous, the present and the next window of its clock
+//! are accepted, the one after is ready, and the last [`WINDOWS_REFUSED`] are kept to tell a replay from a stranger.
+//! When a beacon's window turns, one identifier is added and one removed. A beacon that was not heard for months has
+//! a clock that is less certain; then more windows are accepted, up to [`WINDOWS_ACCEPTED_MAX`].
+//!
+//! Within its windows an identifier can be recorded and sent elsewhere; nothing in the format prevents that. Once the
+//! beacon was heard in a later window, though, whoever still says the earlier one is somebody else, and is refused.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::ops::RangeInclusive;
+#[expect(
+    clippy::disallowed_types,
+    reason = "the path of a sighting tries it and never waits; registering does"
+)]
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use foldhash::fast::RandomState;
+use nextbest_proto::advert::ephemeral::Ephemeral;
+
+use super::addresses::ASK_AGAIN_MS;
+use super::beacon_clock::BeaconClock;
+use super::{Counter, Counters, Found, KeysFull};
+use crate::model::Timestamp;
+
+/// Beacons that can be registered.
+pub const BEACONS_MAX: usize = 32_768;
+/// Windows of one beacon that can be accepted at a time; three unless it was silent for long.
+pub const WINDOWS_ACCEPTED_MAX: u32 = 16;
+/// Windows before the accepted ones whose identifiers are known, to be refused and counted: nine hours of windows of
+/// 1,024 s. What is older is refused too, as a stranger's.
+pub const WINDOWS_REFUSED: u32 = 32;
+/// Beacons whose windows turn in one tick; the rest turn in the next. The window that is ready covers the delay.
+pub const TURNS_PER_TICK_MAX: usize = 4_096;
+/// How long after a beacon was first heard in a window the one before may still come from a hub that was slow.
+const OVERLAP_MS: u64 = 5_000;
+
+/// The beacons, and what they say.
+pub(super) struct Beacons<H> {
+    identifiers: DashMap<[u8; 8], Said<H>, RandomState>,
+    #[expect(clippy::disallowed_types, reason = "see the import")]
+    known: Mutex<Known<H>>,
+    len: AtomicU32,
+}
+
+/// What an identifier says: which beacon, in which window.
+struct Said<H> {
+    beacon: std::sync::Arc<Beacon<H>>,
+    window: u32,
+}
+
+impl<H> Clone for Said<H> {
+    fn clone(&self) -> Self {
+        Self {
+            beacon: std::sync::Arc::clone(&self.beacon),
+            window: self.window,
+        }
+    }
+}
+
+struct Known<H> {
+    beacons: HashMap<H, std::sync::Arc<Beacon<H>>>,
+    /// When each beacon's window turns next, the earliest first.
+    turns: BinaryHeap<Turn<H>>,
+}
+
+/// The tag breaks no tie: of those that are due at the same moment any may go first.
+struct Turn<H> {
+    at: Reverse<Timestamp>,
+    tag: H,
+}
+
+impl<H> PartialEq for Turn<H> {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl<H> Eq for Turn<H> {}
+
+impl<H> PartialOrd for Turn<H> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<H> Ord for Turn<H> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.at.cmp(&other.at)
+    }
+}
+
+struct Beacon<H> {
+    tag: H,
+    ephemeral: Ephemeral,
+    #[expect(clippy::disallowed_types, reason = "see the import")]
+    state: Mutex<State>,
+}
+
+struct State {
+    clock: BeaconClock,
+    /// The windows whose identifiers are in the map; empty before the first.
+    filled: Option<RangeInclusive<u32>>,
+    /// The latest window that the beacon was heard in, and since when.
+    latest: Option<(u32, Timestamp)>,
+}
+
+impl<H: Copy + Eq + Hash> Beacons<H> {
+    pub(super) fn new() -> Self {
+        Self {
+            identifiers: DashMap::with_hasher(RandomState::default()),
+            known: Known {
+                beacons: HashMap::new(),
+                turns: BinaryHeap::new(),
+            }
+            .into(),
+            len: AtomicU32::new(0),
+        }
+    }
+
+    /// Registers a beacon whose clock shows `clock_s`.
+    pub(super) fn add(&self, now: Timestamp, ephemeral: Ephemeral, clock_s: u32, tag: H) -> Result<(), KeysFull> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.beacons.len() >= BEACONS_MAX {
+            return Err(KeysFull(BEACONS_MAX));
+        }
+        let beacon = std::sync::Arc::new(Beacon {
+            tag,
+            ephemeral,
+            state: State {
+                clock: BeaconClock::registered(now, clock_s),
+                filled: None,
+                latest: None,
+            }
+            .into(),
+        });
+        let at = Reverse(self.turn(now, &beacon));
+        if let Some(before) = known.beacons.insert(tag, beacon) {
+            self.forget(&before);
+        }
+        known.turns.push(Turn { at, tag });
+        self.publish(&known);
+        Ok(())
+    }
+
+    /// Drops the key of a beacon, and all that it says.
+    pub(super) fn remove(&self, tag: H) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let removed = known.beacons.remove(&tag);
+        self.publish(&known);
+        drop(known);
+        removed.inspect(|beacon| self.forget(beacon)).is_some()
+    }
+
+    /// Whose identifier it is, when it is heard `age` ago.
+    pub(super) fn find(&self, now: Timestamp, age: Duration, eid: [u8; 8], counters: &Counters) -> Found<H> {
+        let Some(said) = self.identifiers.get(&eid).map(|said| said.value().clone()) else {
+            return Found::Stranger;
+        };
+        let (beacon, window) = (&said.beacon, said.window);
+        let Ok(mut state) = beacon.state.try_lock() else {
+            counters.count(Counter::EphemeralDeferred);
+            return Found::Deferred;
+        };
+        let window_s = f64::from(beacon.ephemeral.rotation_s());
+        let accepted = state.accepted(now, window_s);
+        if !accepted.contains(&window) {
+            counters.count(Counter::EphemeralReplayed);
+            return Found::Stranger;
+        }
+        match state.latest {
+            Some((latest, since)) if window < latest => {
+                if now.since(since) > age + Duration::from_millis(OVERLAP_MS) {
+                    counters.count(Counter::EphemeralCloned);
+                    return Found::Stranger;
+                }
+            }
+            Some((latest, _)) if window == latest => {}
+            Some(_) | None => {
+                state.latest = Some((window, now));
+                counters.count(Counter::EphemeralResolved);
+            }
+        }
+        state
+            .clock
+            .heard(now, age.as_secs_f64(), f64::from(window) * window_s, window_s);
+        Found::Tag {
+            tag: beacon.tag,
+            ask_again: now.after(Duration::from_millis(ASK_AGAIN_MS).min(Duration::from_secs_f64(window_s / 4.0))),
+        }
+    }
+
+    /// Turns the windows that are due.
+    pub(super) fn tick(&self, now: Timestamp, counters: &Counters) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..TURNS_PER_TICK_MAX {
+            match known.turns.peek() {
+                Some(turn) if turn.at.0 <= now => {}
+                Some(_) | None => return,
+            }
+            let Some(Turn { tag, .. }) = known.turns.pop() else {
+                return;
+            };
+            let Some(beacon) = known.beacons.get(&tag).map(std::sync::Arc::clone) else {
+                continue;
+            };
+            let at = Reverse(self.turn(now, &beacon));
+            known.turns.push(Turn { at, tag });
+        }
+        counters.count(Counter::EphemeralTurnsLate);
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Bytes when all is full and every clock is certain.
+    pub(super) const fn bytes() -> u64 {
+        let identifiers = WINDOWS_REFUSED as usize + 4;
+        let identifier = 2 * (size_of::<([u8; 8], Said<H>)>() + 1);
+        (BEACONS_MAX * (size_of::<Beacon<H>>() + 2 * size_of::<Turn<H>>() + identifiers * identifier)) as u64
+    }
+
+    /// Brings a beacon's identifiers up to its clock; returns when to do it again.
+    fn turn(&self, now: Timestamp, beacon: &std::sync::Arc<Beacon<H>>) -> Timestamp {
+        let mut state = beacon.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let window_s = beacon.ephemeral.rotation_s();
+        let accepted = state.accepted(now, f64::from(window_s));
+        let first = accepted.start().saturating_sub(WINDOWS_REFUSED);
+        let last = accepted.end().saturating_add(1);
+        let before = state.filled.replace(first..=last);
+        let is_in =
+            |range: &Option<RangeInclusive<u32>>, window| range.as_ref().is_some_and(|range| range.contains(&window));
+        for window in (first..=last).filter(|window| !is_in(&before, *window)) {
+            let said = Said {
+                beacon: std::sync::Arc::clone(beacon),
+                window,
+            };
+            self.identifiers.insert(beacon.identifier(window), said);
+        }
+        for window in before
+            .into_iter()
+            .flatten()
+            .filter(|window| !(first..=last).contains(window))
+        {
+            self.identifiers.remove(&beacon.identifier(window));
+        }
+        let (least_s, most_s) = state.clock.bounds_s(now);
+        let shown_s = f64::midpoint(least_s, most_s);
+        let left_s = f64::from(window_s) - shown_s.rem_euclid(f64::from(window_s));
+        now.after(Duration::from_secs_f64(left_s))
+    }
+
+    fn forget(&self, beacon: &Beacon<H>) {
+        let filled = beacon
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .filled
+            .take();
+        for window in filled.into_iter().flatten() {
+            self.identifiers.remove(&beacon.identifier(window));
+        }
+    }
+
+    fn publish(&self, known: &Known<H>) {
+        self.len.store(
+            u32::try_from(known.beacons.len()).unwrap_or(u32::MAX),
+            Ordering::Relaxed,
+        );
+    }
+}
+
+impl<H> Beacon<H> {
+    /// What it says in a window. A beacon's clock has 32 bits and begins again after 136 years.
+    fn identifier(&self, window: u32) -> [u8; 8] {
+        self.ephemeral
+            .identifier(window.wrapping_mul(self.ephemeral.rotation_s()))
+    }
+}
+
+impl State {
+    /// The windows whose identifiers are accepted: the previous, the present and the next of the likeliest clock, and
+    /// what else its bounds allow.
+    fn accepted(&self, now: Timestamp, window_s: f64) -> RangeInclusive<u32> {
+        let (least_s, most_s) = self.clock.bounds_s(now);
+        let window_of = |shown_s: f64| (shown_s / window_s).max(0.0) as u32;
+        let present = window_of(f64::midpoint(least_s, most_s));
+        let first = present.saturating_sub(1).min(window_of(least_s));
+        let last = present.saturating_add(1).max(window_of(most_s));
+        let beyond = WINDOWS_ACCEPTED_MAX / 2;
+        first.max(present.saturating_sub(beyond))..=last.min(present.saturating_add(beyond))
+    }
+}

@@ -1,0 +1,160 @@
+//! Whose tag is whose: registered with the person's consent to be located, by name or by key, and dropped with it.
+//!
+//! Whoever wants a tag that somebody else carries must be a service. A resolving key is a service's to register too:
+//! an address on the air has 24 bits of check, so that a key which fits a stranger's is found within a second, and a
+//! customer's own word would be a way to follow them. An Eddystone-EID identifier has 64, and nobody finds its key.
+
+use super::customer::{CustomerSlot, TagHandle};
+use super::identity::fingerprint;
+use super::record::{Record, TAGS_PER_CUSTOMER_MAX};
+use super::signals::{SignalError, SignalOutcome, Speaker};
+use super::{Engine, identity};
+use crate::model::{Purpose, Signal, TagId, TagKey, TagKind, TagRefusal, Timestamp};
+
+/// A tag of a signal that was refused, by its place among the tags or among the keys.
+pub(super) type Refusals = [Option<TagRefusal>; TAGS_PER_CUSTOMER_MAX];
+
+impl Engine {
+    /// Refuses a signal that would give a person more tags than one may carry; before anything is changed.
+    pub(super) fn check_room(&self, customer: CustomerSlot, signal: &Signal<'_>) -> Result<(), SignalError> {
+        if signal.tags.is_empty() && signal.keys.is_empty() {
+            return Ok(());
+        }
+        let record = self.record(customer).ok_or(SignalError::NoCustomer)?;
+        let named: Vec<TagId> = signal
+            .tags
+            .iter()
+            .copied()
+            .chain(signal.keys.iter().filter_map(stand_in))
+            .collect();
+        let is_new = |(place, tag): &(usize, &TagId)| {
+            let is_carried = self.tags.find(tag).is_some_and(|handle| record.carries(handle.ix));
+            !is_carried && !named.iter().take(*place).any(|earlier| earlier == *tag)
+        };
+        let new = named.iter().enumerate().filter(is_new).count();
+        if record.tags().count() + new > TAGS_PER_CUSTOMER_MAX {
+            return Err(SignalError::TooManyTags);
+        }
+        Ok(())
+    }
+
+    /// Registers the tags of a signal; says in the outcome which were refused.
+    pub(super) fn register(
+        &self,
+        now: Timestamp,
+        customer: CustomerSlot,
+        signal: &Signal<'_>,
+        speaker: Speaker,
+        outcome: &mut SignalOutcome,
+    ) {
+        for (place, tag) in signal.tags.iter().enumerate() {
+            if let Err(refusal) = self.register_tag(now, customer, *tag, None, speaker) {
+                outcome.refuse_tag(place, refusal);
+            }
+        }
+        for (place, key) in signal.keys.iter().enumerate() {
+            let registered = stand_in(key)
+                .ok_or(TagRefusal::TableFull)
+                .and_then(|tag| self.register_tag(now, customer, tag, Some(key), speaker));
+            if let Err(refusal) = registered {
+                outcome.refuse_key(place, refusal);
+            }
+        }
+    }
+
+    fn register_tag(
+        &self,
+        now: Timestamp,
+        customer: CustomerSlot,
+        tag: TagId,
+        key: Option<&TagKey>,
+        speaker: Speaker,
+    ) -> Result<(), TagRefusal> {
+        if !self
+            .record(customer)
+            .is_some_and(|record| record.allows(Purpose::Location))
+        {
+            return Err(TagRefusal::NoConsent);
+        }
+        if speaker == Speaker::Customer && matches!(key, Some(TagKey::Resolving(_))) {
+            return Err(TagRefusal::ServiceOnly);
+        }
+        let known = self.tags.find(&tag);
+        let owner = known.and_then(|handle| self.tags.owner(handle));
+        let is_anothers = owner.is_some_and(|owner| owner != customer);
+        if is_anothers && speaker == Speaker::Customer {
+            return Err(TagRefusal::CarriedByAnother);
+        }
+        if is_anothers && let Some(handle) = known {
+            self.identities.forget(handle);
+        }
+        let (handle, before) = self.tags.register(tag, customer).map_err(|_| TagRefusal::TableFull)?;
+        if let Some(before) = before {
+            self.write(before, |record| record.remove_tag(handle.ix));
+            self.forget_place(before);
+        }
+        // Looked at again with the record held: the consent may have been withdrawn meanwhile.
+        let add = |record: &mut Record| match (record.allows(Purpose::Location), record.add_tag(handle.ix)) {
+            (true, true) => Ok(()),
+            (true, false) => Err(TagRefusal::TooMany),
+            (false, _) => Err(TagRefusal::NoConsent),
+        };
+        let added = self.write(customer, add).unwrap_or(Err(TagRefusal::NoConsent));
+        added
+            .and_then(|()| self.register_key(now, handle, key, known == Some(handle)))
+            .inspect_err(|_| {
+                self.write(customer, |record| record.remove_tag(handle.ix));
+                self.give_back(handle);
+            })
+    }
+
+    /// Registers what tells the tag. A resolving key that is known stays; a beacon's clock may have been set anew.
+    fn register_key(
+        &self,
+        now: Timestamp,
+        handle: TagHandle,
+        key: Option<&TagKey>,
+        is_known: bool,
+    ) -> Result<(), TagRefusal> {
+        match key {
+            None => Ok(()),
+            Some(TagKey::Resolving(_)) if is_known => Ok(()),
+            Some(key) => self
+                .identities
+                .register(now, key, handle)
+                .map_err(|_: identity::KeyRefused| TagRefusal::TableFull),
+        }
+    }
+
+    /// The person no longer allows being located: their tags and keys are dropped, and where they are is forgotten.
+    pub(super) fn withdraw_location(&self, customer: CustomerSlot) {
+        let carried = self.write(customer, |record| {
+            let carried: [Option<u32>; TAGS_PER_CUSTOMER_MAX] = record.carried();
+            carried.iter().flatten().for_each(|tag| record.remove_tag(*tag));
+            carried
+        });
+        for tag in carried.into_iter().flatten().flatten() {
+            if let Some(handle) = self.tags.at(tag)
+                && self.tags.owner(handle) == Some(customer)
+            {
+                self.give_back(handle);
+            }
+        }
+        self.forget_place(customer);
+    }
+
+    /// Nobody carries the tag any more: its key is dropped first, so that nothing resolves to it.
+    fn give_back(&self, handle: TagHandle) {
+        self.identities.forget(handle);
+        self.tags.give_back(handle);
+    }
+}
+
+/// What a tag with a key is registered as.
+fn stand_in(key: &TagKey) -> Option<TagId> {
+    let kind = match key {
+        TagKey::Resolving(_) => TagKind::ResolvingKey,
+        TagKey::Ephemeral { .. } => TagKind::EphemeralKey,
+    };
+    TagId::new(kind, &fingerprint(key.secret())).ok()
+}
