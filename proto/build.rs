@@ -9,16 +9,18 @@ const FILES: [&str; 3] = [
 ];
 
 /// Messages that say who somebody is; `src/redacted.rs` shows their shape only.
-const REDACTED: [&str; 9] = [
+const REDACTED: [&str; 11] = [
     ".nextbest.v1.AppHello",
     ".nextbest.v1.EphemeralKey",
     ".nextbest.v1.Outcome",
+    ".nextbest.v1.PresenceEvent",
     ".nextbest.v1.Property",
     ".nextbest.v1.Property.value",
     ".nextbest.v1.Query",
     ".nextbest.v1.Sighting",
     ".nextbest.v1.Signal",
     ".nextbest.v1.Tag",
+    ".nextbest.v1.WatchPresence",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -274,6 +274,7 @@ fn mirror(decision: &Decision<'_>) -> v1::Decision {
             .collect(),
         actions_considered: decision.actions_considered,
         actions_eligible: decision.actions_eligible,
+        zone_confidence: None,
     }
 }
 

@@ -308,9 +308,11 @@ async fn a_request_that_makes_no_sense_leaves_its_neighbours_on_the_stream() {
         let code = match reply {
             app_reply::Body::Error(error) => Some(error.code()),
             app_reply::Body::Decision(_) => None,
-            app_reply::Body::Welcome(_) | app_reply::Body::SignalAck(_) | app_reply::Body::OutcomeAck(_) => {
-                panic!("{reply:?}")
-            }
+            app_reply::Body::Welcome(_)
+            | app_reply::Body::SignalAck(_)
+            | app_reply::Body::OutcomeAck(_)
+            | app_reply::Body::Hubs(_)
+            | app_reply::Body::PresenceWatched(_) => panic!("{reply:?}"),
         };
         assert_eq!(code, *expected);
     }

@@ -58,6 +58,13 @@ pub const ANSWERS_MAX: usize = 3;
 /// Most actions that a decision explains as not chosen.
 pub const NOT_CHOSEN_MAX: usize = 32;
 
+/// Most hubs in one report.
+pub const HUBS_PER_REPORT_MAX: usize = 32;
+/// Longest id of a zone that a watch may name.
+pub const ZONE_ID_LEN_MAX: usize = 64;
+/// Most presence events in one push.
+pub const PRESENCE_EVENTS_PER_PUSH_MAX: usize = 64;
+
 /// Longest id of a signal.
 pub const MESSAGE_ID_LEN_MAX: usize = 64;
 /// Longest name of an event, page or screen.

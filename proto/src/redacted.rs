@@ -6,7 +6,9 @@
 
 use core::fmt::{Debug, Formatter, Result};
 
-use crate::v1::{AppHello, EphemeralKey, Outcome, Property, Query, Sighting, Signal, Tag, property};
+use crate::v1::{
+    AppHello, EphemeralKey, Outcome, PresenceEvent, Property, Query, Sighting, Signal, Tag, WatchPresence, property,
+};
 
 /// Stands for something that was said and is not shown.
 const HIDDEN: &str = "..";
@@ -70,6 +72,35 @@ impl Debug for AppHello {
             .field("locale", locale)
             .field("app", app)
             .field("subscribe", subscribe)
+            .finish()
+    }
+}
+
+impl Debug for PresenceEvent {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self {
+            kind: _,
+            subject,
+            zone: _,
+            at_unix_ms: _,
+            stay_ms,
+            confidence,
+        } = self;
+        f.debug_struct("PresenceEvent")
+            .field("kind", &self.kind())
+            .field("subject", hidden(subject))
+            .field("stay_ms", stay_ms)
+            .field("confidence", confidence)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Debug for WatchPresence {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self { subject, zone } = self;
+        f.debug_struct("WatchPresence")
+            .field("subject", hidden(subject))
+            .field("zone", zone)
             .finish()
     }
 }

@@ -11,9 +11,11 @@ use std::fmt::Debug;
 
 use nextbest_proto::v1::{
     self, Answer, AppHello, AppPush, AppReply, AppRequest, AppWelcome, BatchAck, Consent, Decision, Drain, ErrorCode,
-    Factors, GatewayToHub, HubGoodbye, HubHealth, HubHello, HubToGateway, HubWelcome, IdentityKind, NotChosen, Outcome,
-    OutcomeAck, OutcomeKind, Place, Property, Purpose, Query, RadioState, ReasonCode, Sighting, SightingBatch, Signal,
-    SignalAck, SignalKind, Tag, app_push, app_reply, app_request, gateway_to_hub, hub_to_gateway, property,
+    Factors, GatewayToHub, HubFlag, HubGoodbye, HubHealth, HubHello, HubStatus, HubToGateway, HubWelcome, HubsReport,
+    HubsRequest, IdentityKind, NotChosen, Outcome, OutcomeAck, OutcomeKind, Place, PresenceBatch, PresenceEvent,
+    PresenceKind, PresenceWatched, Property, Purpose, Query, RadioState, ReasonCode, Sighting, SightingBatch, Signal,
+    SignalAck, SignalKind, Tag, WatchPresence, app_push, app_reply, app_request, gateway_to_hub, hub_to_gateway,
+    property,
 };
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
@@ -70,6 +72,12 @@ fn what_an_app_asks() {
         )
     };
     check("app_signal_with_keys", &asked(app_request::Body::Signal(keys)));
+    check("app_hubs", &asked(app_request::Body::Hubs(HubsRequest { first: 32 })));
+    let watch = WatchPresence {
+        subject: "fan-7".into(),
+        zone: "concourse-n".into(),
+    };
+    check("app_watch_presence", &asked(app_request::Body::WatchPresence(watch)));
 }
 
 #[test]
@@ -107,6 +115,11 @@ fn what_an_app_is_answered() {
     );
     let error = v1::Error::because(ErrorCode::Overloaded, "Too much to do.").after(250);
     check("app_error", &answered(app_reply::Body::Error(error)));
+    check("app_hubs_report", &answered(app_reply::Body::Hubs(hubs_report())));
+    check(
+        "app_presence_watched",
+        &answered(app_reply::Body::PresenceWatched(PresenceWatched {})),
+    );
 }
 
 #[test]
@@ -121,6 +134,12 @@ fn what_an_app_is_pushed() {
         "push_drain",
         &AppPush {
             body: Some(app_push::Body::Drain(drain())),
+        },
+    );
+    check(
+        "push_presence",
+        &AppPush {
+            body: Some(app_push::Body::Presence(presence())),
         },
     );
 }
@@ -153,7 +172,13 @@ fn frame_type(name: &str) -> &'static str {
     match name {
         "hub_batch_in_a_datagram" => ".nextbest.v1.SightingBatch",
         "hub_hello" | "hub_batch" | "hub_health" | "hub_goodbye" => ".nextbest.v1.HubToGateway",
-        "app_hello" | "app_query" | "app_signal" | "app_signal_with_keys" | "app_outcome" => ".nextbest.v1.AppRequest",
+        "app_hello"
+        | "app_query"
+        | "app_signal"
+        | "app_signal_with_keys"
+        | "app_outcome"
+        | "app_hubs"
+        | "app_watch_presence" => ".nextbest.v1.AppRequest",
         name if name.starts_with("hub_") => ".nextbest.v1.GatewayToHub",
         name if name.starts_with("app_") => ".nextbest.v1.AppReply",
         name if name.starts_with("push_") => ".nextbest.v1.AppPush",
@@ -362,6 +387,53 @@ fn decision() -> Decision {
         }],
         actions_considered: 1_024,
         actions_eligible: 40,
+        zone_confidence: Some(0.75),
+    }
+}
+
+fn hubs_report() -> HubsReport {
+    let status = HubStatus {
+        hub_id: "hub-3".into(),
+        alive: true,
+        heard_ms_ago: Some(120),
+        sightings_per_s: 40.5,
+        sightings_per_s_of_minute: 38.25,
+        share: 0.125,
+        sightings_used: 9_000,
+        sightings_unknown: 700,
+        sightings_duplicate: 60,
+        sightings_late: 5,
+        sightings_bad: 4,
+        sightings_contradicted: 3,
+        sightings_dropped: 12,
+        buffer_len: 300,
+        adverts_per_s: 512.0,
+        adverts_malformed: 4,
+        clock_offset_ms: Some(-2_500),
+        temperature_celsius: Some(41.5),
+        uptime_ms: 86_400_000,
+        firmware: "sim 0.1".into(),
+        flags: vec![HubFlag::Contradicted.into(), HubFlag::ClockSkewed.into()],
+    };
+    HubsReport {
+        hubs_known: 40,
+        first: 32,
+        sightings_per_s: 306.0,
+        hubs: vec![status],
+    }
+}
+
+fn presence() -> PresenceBatch {
+    PresenceBatch {
+        events: vec![PresenceEvent {
+            kind: PresenceKind::Dwelled.into(),
+            subject: "fan-7".into(),
+            zone: "concourse-n".into(),
+            at_unix_ms: 1_700_000_000_000,
+            stay_ms: 60_000,
+            confidence: 0.75,
+        }],
+        dropped: 2,
     }
 }
 

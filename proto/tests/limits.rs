@@ -6,9 +6,10 @@
 use nextbest_proto::advert::IdentityKind;
 use nextbest_proto::limits::*;
 use nextbest_proto::v1::{
-    self, AppHello, AppReply, AppRequest, Consent, ErrorCode, GatewayToHub, HubGoodbye, HubHealth, HubHello,
-    HubToGateway, Outcome, Property, Query, Sighting, SightingBatch, Signal, Tag, app_reply, app_request,
-    gateway_to_hub, hub_to_gateway, property,
+    self, AppHello, AppPush, AppReply, AppRequest, Consent, ErrorCode, GatewayToHub, HubGoodbye, HubHealth, HubHello,
+    HubStatus, HubToGateway, HubsReport, Outcome, PresenceBatch, PresenceEvent, Property, Query, Sighting,
+    SightingBatch, Signal, Tag, WatchPresence, app_push, app_reply, app_request, gateway_to_hub, hub_to_gateway,
+    property,
 };
 use prost::Message;
 
@@ -87,6 +88,10 @@ fn limit_app_request_not_signal_len_max() {
         action: text(ACTION_LEN_MAX),
         kind: i32::MAX,
     }));
+    fits(app_request::Body::WatchPresence(WatchPresence {
+        subject: text(SUBJECT_LEN_MAX),
+        zone: text(ZONE_ID_LEN_MAX),
+    }));
 }
 
 #[test]
@@ -137,6 +142,63 @@ fn limit_app_reply_len_max() {
         body: Some(app_reply::Body::Error(largest_error())),
     };
     assert!(reply.encoded_len() <= APP_REPLY_LEN_MAX);
+}
+
+#[test]
+fn limit_hubs_per_report_max() {
+    let status = HubStatus {
+        hub_id: text(HUB_ID_LEN_MAX),
+        alive: true,
+        heard_ms_ago: Some(u64::MAX),
+        sightings_per_s: f32::MAX,
+        sightings_per_s_of_minute: f32::MAX,
+        share: 1.0,
+        sightings_used: u64::MAX,
+        sightings_unknown: u64::MAX,
+        sightings_duplicate: u64::MAX,
+        sightings_late: u64::MAX,
+        sightings_bad: u64::MAX,
+        sightings_contradicted: u64::MAX,
+        sightings_dropped: u64::MAX,
+        buffer_len: u32::MAX,
+        adverts_per_s: f32::MAX,
+        adverts_malformed: u64::MAX,
+        clock_offset_ms: Some(i64::MIN),
+        temperature_celsius: Some(f32::MAX),
+        uptime_ms: u64::MAX,
+        firmware: text(FIRMWARE_LEN_MAX),
+        flags: vec![1; 31],
+    };
+    let report = HubsReport {
+        hubs_known: u32::MAX,
+        first: u32::MAX,
+        sightings_per_s: f32::MAX,
+        hubs: vec![status; HUBS_PER_REPORT_MAX],
+    };
+    let reply = AppReply {
+        request_id: u64::MAX,
+        body: Some(app_reply::Body::Hubs(report)),
+    };
+    assert!(reply.encoded_len() <= APP_REPLY_LEN_MAX, "{}", reply.encoded_len());
+}
+
+#[test]
+fn limit_presence_events_per_push_max() {
+    let event = PresenceEvent {
+        kind: i32::MAX,
+        subject: text(SUBJECT_LEN_MAX),
+        zone: text(ZONE_ID_LEN_MAX),
+        at_unix_ms: u64::MAX,
+        stay_ms: u32::MAX,
+        confidence: 1.0,
+    };
+    let push = AppPush {
+        body: Some(app_push::Body::Presence(PresenceBatch {
+            events: vec![event; PRESENCE_EVENTS_PER_PUSH_MAX],
+            dropped: u64::MAX,
+        })),
+    };
+    assert!(push.encoded_len() <= APP_PUSH_LEN_MAX, "{}", push.encoded_len());
 }
 
 #[test]

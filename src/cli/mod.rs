@@ -12,6 +12,7 @@ mod check;
 mod demo;
 mod duration;
 mod hub;
+mod hubs;
 mod import_imdf;
 mod keys;
 mod load;
@@ -20,6 +21,7 @@ mod pack;
 mod provision;
 mod replay;
 mod serve;
+mod service;
 mod survey;
 
 use std::fmt;
@@ -41,6 +43,7 @@ enum Command {
     Serve(serve::Arguments),
     Hub(hub::Arguments),
     Ask(ask::Arguments),
+    Hubs(hubs::Arguments),
     Check(check::Arguments),
     ImportImdf(import_imdf::Arguments),
     Keys(keys::Arguments),
@@ -62,6 +65,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Hub(arguments) => hub::run(&arguments),
         Command::Ask(arguments) => ask::run(&arguments),
+        Command::Hubs(arguments) => hubs::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::ImportImdf(arguments) => import_imdf::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),

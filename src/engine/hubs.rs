@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nextbest_venue::{HubIx, Venue};
 
 use super::customer::TagHandle;
+use super::hub_counts::{Counters, HubCounts, HubTally, Sampler, Taken};
 use super::identity::Allowance;
 use crate::model::{TagId, Timestamp};
 
@@ -25,6 +26,7 @@ struct Hub {
     alive_us: AtomicU64,
     boot_epoch: AtomicU64,
     next_sequence: AtomicU64,
+    counters: Counters,
 }
 
 /// Set in the time when a hub was heard once it is known to have gone. No clock reaches it in 292,000 years.
@@ -33,12 +35,13 @@ const GONE: u64 = 1 << 63;
 /// All hubs of the venue.
 pub(super) struct Hubs {
     hubs: Vec<Hub>,
+    sampler: Sampler,
     /// By zone: the hubs that see it.
     seers: Vec<Vec<u16>>,
 }
 
 /// A hub, for operators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HubState {
     /// The hub.
     pub hub: HubIx,
@@ -48,6 +51,8 @@ pub struct HubState {
     pub heard_ms_ago: Option<u64>,
     /// The number that is expected next from it.
     pub next_sequence: u64,
+    /// What came from it, and what became of that.
+    pub counts: HubCounts,
 }
 
 impl Hubs {
@@ -67,8 +72,10 @@ impl Hubs {
             alive_us: AtomicU64::new(0),
             boot_epoch: AtomicU64::new(0),
             next_sequence: AtomicU64::new(0),
+            counters: Counters::default(),
         };
         Self {
+            sampler: Sampler::new(),
             hubs: venue.hubs.iter().map(|_| hub()).collect(),
             seers,
         }
@@ -108,6 +115,7 @@ impl Hubs {
             window: Window::starting_at(next),
             resolved: Resolved::new(),
             allowance: Allowance::default(),
+            tally: HubTally::default(),
         }
     }
 
@@ -122,17 +130,24 @@ impl Hubs {
             window: Window::starting_at(0),
             resolved: Resolved::new(),
             allowance: Allowance::default(),
+            tally: HubTally::default(),
         }
     }
 
-    /// Remembers how far a hub was taken.
-    pub(super) fn keep(&self, intake: &HubIntake) {
-        if let Some(hub) = self.hubs.get(intake.hub.index())
-            && intake.is_numbered
-            && hub.boot_epoch.load(Ordering::Relaxed) == intake.boot_epoch
-        {
+    /// Remembers how far a hub was taken, and what became of that.
+    pub(super) fn keep(&self, intake: &mut HubIntake) {
+        let Some(hub) = self.hubs.get(intake.hub.index()) else {
+            return;
+        };
+        hub.counters.add(&mut intake.tally);
+        if intake.is_numbered && hub.boot_epoch.load(Ordering::Relaxed) == intake.boot_epoch {
             hub.next_sequence.fetch_max(intake.next_sequence(), Ordering::Relaxed);
         }
+    }
+
+    /// Time passes: the counters are sampled once in each second.
+    pub(super) fn on_tick(&self, now: Timestamp) {
+        self.sampler.sample(now, self.hubs.iter().map(|hub| &hub.counters));
     }
 
     /// Calls `say` with every zone and whether a hub that sees it is alive.
@@ -151,6 +166,7 @@ impl Hubs {
                 is_alive: self.is_alive(now, dead_after_ms, hub_ix),
                 heard_ms_ago: heard_us.map(|heard_us| now.as_micros().saturating_sub(heard_us) / 1_000),
                 next_sequence: hub.next_sequence.load(Ordering::Relaxed),
+                counts: hub.counters.read(now, self.sampler.first_s()),
             }
         })
     }
@@ -179,6 +195,7 @@ pub struct HubIntake {
     resolved: Resolved,
     /// What is left of the hub's share of keys to try.
     pub(super) allowance: Allowance,
+    tally: HubTally,
 }
 
 impl HubIntake {
@@ -190,7 +207,14 @@ impl HubIntake {
 
     /// Counts a number as taken whose sighting made no sense, so that the hub does not send it again.
     pub fn skip(&mut self, sequence: u64) {
-        self.window.take(sequence);
+        if self.window.take(sequence) {
+            self.tally.count(Taken::Bad);
+        }
+    }
+
+    /// Counts what became of a sighting; it shows after [`super::Engine::on_hub_alive`].
+    pub(super) fn count(&mut self, taken: Taken) {
+        self.tally.count(taken);
     }
 
     /// Takes a number; false when it was taken before.
@@ -350,7 +374,9 @@ mod tests {
                 alive_us: AtomicU64::new(0),
                 boot_epoch: AtomicU64::new(0),
                 next_sequence: AtomicU64::new(0),
+                counters: Counters::default(),
             }],
+            sampler: Sampler::new(),
             seers: Vec::new(),
         };
         let state = |at_ms| hubs.states(Timestamp::from_millis(at_ms), 10_000).next().unwrap();
@@ -370,16 +396,18 @@ mod tests {
                 alive_us: AtomicU64::new(0),
                 boot_epoch: AtomicU64::new(0),
                 next_sequence: AtomicU64::new(0),
+                counters: Counters::default(),
             }],
+            sampler: Sampler::new(),
             seers: Vec::new(),
         };
         let mut numbered = hubs.connect(HubIx(0), 7, 0);
         assert!(numbered.take(0) && numbered.take(1));
-        hubs.keep(&numbered);
+        hubs.keep(&mut numbered);
         let mut arriving = Hubs::by_arrival(HubIx(0));
         for arrival in 0..50 {
             assert!(arriving.take(arrival));
-            hubs.keep(&arriving);
+            hubs.keep(&mut arriving);
         }
         assert_eq!(hubs.connect(HubIx(0), 7, 0).next_sequence(), 2);
     }

@@ -14,6 +14,7 @@ pub mod decide;
 mod deciding;
 mod generation;
 mod hot;
+mod hub_counts;
 mod hubs;
 pub mod identity;
 pub mod journey;
@@ -49,6 +50,7 @@ use self::slab::Slab;
 pub use self::customer::{CustomerSlot, TagHandle};
 pub use self::deciding::Scratch;
 pub use self::generation::{BuildError, Generation};
+pub use self::hub_counts::HubCounts;
 pub use self::hubs::{HubIntake, HubState};
 pub use self::identity::IdentityCounts;
 pub use self::learning::LearningState;
@@ -253,8 +255,8 @@ impl Engine {
         self.hubs.on_gone(hub);
     }
 
-    /// A hub said anything at all; also remembers how far its sightings were taken.
-    pub fn on_hub_alive(&self, now: Timestamp, intake: &HubIntake) {
+    /// A hub said anything at all; also remembers how far its sightings were taken, and what became of them.
+    pub fn on_hub_alive(&self, now: Timestamp, intake: &mut HubIntake) {
         self.hubs.on_alive(now, intake.hub);
         self.hubs.keep(intake);
     }
@@ -266,6 +268,7 @@ impl Engine {
         self.minute_of_day.store(minute, Ordering::Relaxed);
         let generation = self.generation.load();
         let dead_after_ms = generation.settings().hub_dead_after_ms;
+        self.hubs.on_tick(now);
         self.hubs
             .for_each_zone(now, dead_after_ms, |zone, is_seen| self.crowd.set_seen(zone, is_seen));
         self.identities.tick(now);

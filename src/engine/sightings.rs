@@ -8,6 +8,7 @@ use nextbest_venue::ZoneIx;
 
 use super::condition::{Attributes, Category};
 use super::customer::{CustomerSlot, TagHandle};
+use super::hub_counts::Taken;
 use super::identity::Found;
 use super::journey::Happening;
 use super::learning::Tracked;
@@ -35,6 +36,19 @@ pub enum SightingOutcome {
     NotARadioValue,
 }
 
+impl SightingOutcome {
+    /// What it is for the counters of the hub.
+    const fn taken(&self) -> Taken {
+        match self {
+            Self::Folded | Self::Moved(_) | Self::Beacon => Taken::Used,
+            Self::Duplicate => Taken::Duplicate,
+            Self::Late => Taken::Late,
+            Self::UnknownTag => Taken::Unknown,
+            Self::NotARadioValue => Taken::Unmeasured,
+        }
+    }
+}
+
 /// Somebody went from one zone to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZoneChange {
@@ -56,6 +70,18 @@ const SWEEP_LEN_MIN: u32 = 64;
 impl Engine {
     /// A hub heard a transmitter. `sequence` is the sighting's number in the hub's boot epoch.
     pub fn on_sighting(
+        &self,
+        now: Timestamp,
+        intake: &mut HubIntake,
+        sequence: u64,
+        sighting: &Sighting,
+    ) -> SightingOutcome {
+        let outcome = self.take_sighting(now, intake, sequence, sighting);
+        intake.count(outcome.taken());
+        outcome
+    }
+
+    fn take_sighting(
         &self,
         now: Timestamp,
         intake: &mut HubIntake,

@@ -77,6 +77,12 @@ impl Clock {
         unix_s()
     }
 
+    /// Milliseconds since 1970-01-01 UTC on the machine's wall clock. Never scaled.
+    #[must_use]
+    pub fn unix_ms(&self) -> u64 {
+        unix_ms()
+    }
+
     fn scaled(&self, real: Duration) -> Duration {
         if self.speed == 1.0 {
             real
@@ -92,9 +98,14 @@ const LEFT_MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// Seconds since 1970-01-01 UTC on the machine's wall clock, for commands that run without a gateway.
 #[must_use]
 pub fn unix_s() -> u64 {
+    unix_ms() / 1_000
+}
+
+fn unix_ms() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "this file is the clock")]
     let wall = SystemTime::now();
-    wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn instant() -> Instant {

@@ -7,6 +7,8 @@ use std::fmt::{self, Write as _};
 
 use nextbest_proto::error::TABLE;
 
+use super::hub_book;
+use super::hub_exposition;
 use super::metrics::{COUNTERS, DECIDE_BUCKETS_NS, Gauge, Metrics};
 use super::shared::Shared;
 use crate::engine::IdentityCounts;
@@ -29,7 +31,8 @@ fn write_all(shared: &Shared, text: &mut String) -> fmt::Result {
     write_decides(metrics, text)?;
     metrics.doors.write(text)?;
     write_identities(&shared.engine.identities(), text)?;
-    write_engine(shared, text)
+    write_engine(shared, text)?;
+    hub_exposition::write(&hub_book::statuses(shared), text)
 }
 
 fn write_counters(metrics: &Metrics, text: &mut String) -> fmt::Result {
@@ -240,7 +243,8 @@ fn gauge(text: &mut String, name: &str, help: &str, value: impl fmt::Display) ->
     writeln!(text, "{name} {value}")
 }
 
-fn head(text: &mut String, name: &str, help: &str, kind: &str) -> fmt::Result {
+/// Begins a metric.
+pub(super) fn head(text: &mut String, name: &str, help: &str, kind: &str) -> fmt::Result {
     writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
 
@@ -249,7 +253,7 @@ fn seconds(ns: u64) -> f64 {
 }
 
 /// A label's value.
-struct Escaped<'a>(&'a str);
+pub(super) struct Escaped<'a>(pub(super) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

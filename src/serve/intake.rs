@@ -33,6 +33,7 @@ impl Intake {
     /// Goes on where the hub was, or starts with its new boot.
     pub(super) fn start(shared: &Shared, hub: HubIx, hello: &v1::HubHello) -> Self {
         let now = shared.clock.now();
+        shared.hub_book.on_hello(hub, &hello.firmware);
         let engine = shared
             .engine
             .hub_connected(now, hub, hello.boot_epoch, hello.oldest_sequence);
@@ -111,8 +112,11 @@ impl Intake {
                 let sentence = "a batch is expected to have the boot epoch of the hello";
                 Err(v1::Error::because(ErrorCode::InvalidField, sentence))
             }
-            Ok(HubFrame::Health(_)) => {
-                shared.engine.on_hub_alive(now, &self.engine);
+            Ok(HubFrame::Health(health)) => {
+                shared
+                    .hub_book
+                    .on_health(self.engine.hub, health, shared.clock.unix_ms());
+                shared.engine.on_hub_alive(now, &mut self.engine);
                 Ok(Taken::All)
             }
             Ok(HubFrame::Goodbye(_)) => Ok(Taken::Goodbye),
@@ -134,7 +138,7 @@ impl Intake {
             let outcome = shared.engine.on_sighting(now, &mut self.engine, sequence, &sighting);
             tally.count(shared, outcome);
         }
-        shared.engine.on_hub_alive(now, &self.engine);
+        shared.engine.on_hub_alive(now, &mut self.engine);
     }
 }
 

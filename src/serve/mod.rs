@@ -20,6 +20,8 @@ mod closing;
 pub mod doors;
 mod exposition;
 mod http;
+mod hub_book;
+mod hub_exposition;
 mod hub_session;
 mod hub_worker;
 mod intake;
@@ -32,6 +34,7 @@ pub mod metrics;
 mod push;
 mod request_stream;
 mod requests;
+mod service_requests;
 mod shared;
 mod subscribers;
 mod thread;
@@ -49,9 +52,12 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::watch;
 
+pub use self::hub_exposition::flag_name;
+
 use self::app_worker::AppWorker;
 use self::clock::Clock;
 use self::doors::{DoorAddrs, DoorSockets, DoorsSettings};
+use self::hub_book::HubBook;
 use self::hub_worker::HubWorker;
 use self::keys::{KeyFolder, KeysError};
 use self::listener::Listener;
@@ -221,14 +227,10 @@ impl Gateway {
         let (app_socket, app_addr) = bind_udp("apps", settings.listen)?;
         let (hub_socket, hub_addr) = bind_udp("hubs", settings.listen_hubs)?;
         let doors = bind_doors(&settings.doors)?;
-        let http: Vec<_> = settings
-            .http
-            .into_iter()
-            .chain(settings.admin)
-            .map(|address| bind_tcp("operators", address))
-            .collect::<Result<_, _>>()?;
+        let http = bind_https(settings)?;
         let (stage, stage_receiver) = watch::channel(Stage::Serving);
         let metrics = Arc::new(Metrics::default());
+        let hub_book = HubBook::new(engine.generation().venue().hubs.len());
         let shared = Arc::new(Shared {
             engine,
             clock,
@@ -237,6 +239,7 @@ impl Gateway {
             verifier: keys.token_verifier()?,
             venue_id: keys.venue_id().to_owned(),
             subscribers: Subscribers::default(),
+            hub_book,
             requests_open_max: apps.bidi_streams_max,
             stage: stage_receiver,
         });
@@ -373,6 +376,11 @@ fn bind_doors(settings: &DoorsSettings) -> Result<DoorSockets, StartError> {
 fn bind_udp(what: &'static str, address: SocketAddr) -> Result<(std::net::UdpSocket, SocketAddr), StartError> {
     let bound = listener::bind(address).and_then(|socket| socket.local_addr().map(|bound| (socket, bound)));
     bound.map_err(|reason| StartError::Bind { what, address, reason })
+}
+
+fn bind_https(settings: &GatewaySettings) -> Result<Vec<(TcpListener, SocketAddr)>, StartError> {
+    let addresses = settings.http.into_iter().chain(settings.admin);
+    addresses.map(|address| bind_tcp("operators", address)).collect()
 }
 
 fn bind_tcp(what: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -112,6 +112,7 @@ impl Session {
             }
             Body::Signal(signal) => self.signal(came, id, signal),
             Body::Outcome(outcome) => self.outcome(came, id, outcome),
+            Body::Hubs(hubs) => self.hubs(came, id, hubs, out),
         };
         answered.unwrap_or_else(|error| self.refuse(id, error, out))
     }
@@ -132,7 +133,7 @@ impl Session {
             }
             Ok(wire::Request {
                 request_id,
-                body: Body::Hello(_) | Body::Signal(_) | Body::Outcome(_),
+                body: Body::Hello(_) | Body::Signal(_) | Body::Outcome(_) | Body::Hubs(_),
             }) => {
                 let sentence = "only a query may come as a datagram, because only a query may be lost";
                 (
@@ -344,6 +345,17 @@ impl Session {
         }))
     }
 
+    /// Refuses everybody but a service principal, whose token has not ended.
+    pub(super) fn check_service(&self, now: Timestamp) -> Result<(), v1::Error> {
+        match self.speaker(now)?.role {
+            Role::Service => Ok(()),
+            Role::Customer => Err(v1::Error::because(
+                ErrorCode::NotAllowed,
+                "only a service principal may ask about the venue",
+            )),
+        }
+    }
+
     /// Who speaks, if they were welcomed and their token has not ended.
     fn speaker(&self, now: Timestamp) -> Result<Rc<Speaker>, v1::Error> {
         let speaker = self
@@ -397,7 +409,8 @@ impl Session {
     }
 }
 
-fn reply(request_id: u64, body: app_reply::Body, out: &mut BytesMut) -> Then {
+/// Puts a reply into `out`.
+pub(super) fn reply(request_id: u64, body: app_reply::Body, out: &mut BytesMut) -> Then {
     encode_frame(
         &v1::AppReply {
             request_id,
@@ -408,7 +421,8 @@ fn reply(request_id: u64, body: app_reply::Body, out: &mut BytesMut) -> Then {
     Then::Next
 }
 
-fn wire_error(error: WireError) -> v1::Error {
+/// What a peer is told whose bytes make no sense.
+pub(super) fn wire_error(error: WireError) -> v1::Error {
     v1::Error::because(error.code(), error.to_string())
 }
 

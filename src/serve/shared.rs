@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::clock::Clock;
+use super::hub_book::HubBook;
 use super::metrics::Metrics;
 use super::subscribers::Subscribers;
 use super::token::TokenVerifier;
@@ -21,6 +22,7 @@ pub(super) struct Shared {
     /// The venue that the keys are for; certificates and tokens of another are refused.
     pub(super) venue_id: String,
     pub(super) subscribers: Subscribers,
+    pub(super) hub_book: HubBook,
     /// Requests that one app connection may have open.
     pub(super) requests_open_max: u32,
     pub(super) stage: watch::Receiver<Stage>,

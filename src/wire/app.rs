@@ -31,6 +31,8 @@ pub enum Body<'a> {
     Signal(&'a [u8]),
     /// What became of a decision: see [`super::read_outcome`].
     Outcome(&'a [u8]),
+    /// How are the hubs: a `HubsRequest`.
+    Hubs(&'a [u8]),
 }
 
 /// A query with what the session needs of it.
@@ -68,7 +70,7 @@ fn read<'a>(message: &'a [u8], request_id: &mut u64) -> Result<Request<'a>, Wire
     while let Some((number, value)) = fields.next()? {
         match number {
             1 => *request_id = value.uint64()?,
-            2..=5 if body.replace((number, value.bytes()?)).is_some() => return Err(WireError::TwoBodies),
+            2..=6 if body.replace((number, value.bytes()?)).is_some() => return Err(WireError::TwoBodies),
             _ => {}
         }
     }
@@ -76,7 +78,8 @@ fn read<'a>(message: &'a [u8], request_id: &mut u64) -> Result<Request<'a>, Wire
         (2, bytes) => Body::Hello(bytes),
         (3, bytes) => Body::Query(read_query(bytes)?),
         (4, bytes) => Body::Signal(bytes),
-        (_, bytes) => Body::Outcome(bytes),
+        (5, bytes) => Body::Outcome(bytes),
+        (_, bytes) => Body::Hubs(bytes),
     };
     Ok(Request {
         request_id: *request_id,

@@ -100,8 +100,9 @@ impl World {
     /// One step passes; living hubs say that they live.
     pub(crate) fn step(&mut self) {
         self.now_ms += STEP_MS;
-        for hub in self.hubs.iter().filter(|hub| !hub.is_dead) {
-            self.engine.on_hub_alive(self.now(), &hub.intake);
+        let now = self.now();
+        for hub in self.hubs.iter_mut().filter(|hub| !hub.is_dead) {
+            self.engine.on_hub_alive(now, &mut hub.intake);
         }
         self.engine.tick(
             self.now(),

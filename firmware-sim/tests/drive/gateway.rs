@@ -226,6 +226,7 @@ impl Shared {
                     ..v1::SignalAck::default()
                 })
             }
+            app_request::Body::Hubs(_) | app_request::Body::WatchPresence(_) => panic!("a crowd asks for neither"),
             app_request::Body::Outcome(outcome) => {
                 let (kind, decision_id) = (outcome.kind(), outcome.decision_id);
                 let who = if outcome.subject.is_empty() {

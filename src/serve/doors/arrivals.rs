@@ -74,7 +74,7 @@ impl Arrivals {
     ) -> Result<(), ReportOutcome> {
         let engine = Arc::clone(&self.engine);
         match status {
-            HubStatus::Alive => engine.on_hub_alive(now, &self.arriving(now, only, name)?.intake),
+            HubStatus::Alive => engine.on_hub_alive(now, &mut self.arriving(now, only, name)?.intake),
             HubStatus::Gone => engine.on_hub_gone(self.allowed(now, only, name)?),
         }
         Ok(())
@@ -92,7 +92,7 @@ impl Arrivals {
         if !arriving.bucket.spend(now, rate) {
             return Err(ReportOutcome::Flood);
         }
-        engine.on_hub_alive(now, &arriving.intake);
+        engine.on_hub_alive(now, &mut arriving.intake);
         let transmitter = &report.transmitter;
         let outcome = arriving.sight(&engine, now, transmitter.tag, report.rssi_dbm);
         // What a tag is registered as, its owner has chosen: perhaps its address.

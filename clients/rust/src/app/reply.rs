@@ -30,4 +30,6 @@ macro_rules! reply {
 reply!(Welcome, v1::AppWelcome, "a welcome");
 reply!(Decision, v1::Decision, "a decision");
 reply!(SignalAck, v1::SignalAck, "a signal's acknowledgement");
+reply!(Hubs, v1::HubsReport, "a report of the hubs");
+reply!(PresenceWatched, v1::PresenceWatched, "the beginning of a watch");
 reply!(OutcomeAck, v1::OutcomeAck, "an outcome's acknowledgement");

@@ -206,6 +206,42 @@ impl AppSession {
             .await
     }
 
+    /// Asks how every hub of the venue is. Only a service principal may.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub async fn hubs(&self) -> Result<v1::HubsReport, RequestError> {
+        let mut report = self.hubs_from(0).await?;
+        while report.hubs.len() < report.hubs_known as usize {
+            let first = u32::try_from(report.hubs.len()).unwrap_or(u32::MAX);
+            let page = self.hubs_from(first).await?;
+            if page.hubs.is_empty() {
+                break;
+            }
+            report.hubs.extend(page.hubs);
+        }
+        Ok(report)
+    }
+
+    async fn hubs_from(&self, first: u32) -> Result<v1::HubsReport, RequestError> {
+        let body = app_request::Body::Hubs(v1::HubsRequest { first });
+        self.request(Mode::Stream, body, REQUEST_TIMEOUT_MS).await
+    }
+
+    /// Asks to be told who comes, stays and goes; the events are pushes, see [`AppSession::next_push`]. Only a service
+    /// principal may; another watch on the same session replaces this one.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub async fn watch_presence(&self, watch: v1::WatchPresence) -> Result<v1::PresenceWatched, RequestError> {
+        self.request(
+            Mode::Stream,
+            app_request::Body::WatchPresence(watch),
+            REQUEST_TIMEOUT_MS,
+        )
+        .await
+    }
+
     /// The next push, [`v1::Drain`] included; `None` when the connection is gone and the queue empty.
     ///
     /// The queue holds [`crate::PUSHES_LEN_MAX`]; when it is full the oldest message goes, because it is about

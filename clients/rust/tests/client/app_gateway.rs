@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use nextbest_proto::{
     ALPN,
     frame::{FrameReader, encode_frame},
-    limits::APP_REQUEST_LEN_MAX,
+    limits::{APP_REQUEST_LEN_MAX, HUBS_PER_REPORT_MAX},
     v1::{self, AppReply, AppRequest, ErrorCode, app_push, app_reply, app_request},
 };
 use prost::Message;
@@ -215,8 +215,24 @@ impl Guest {
             app_request::Body::Outcome(outcome) => app_reply::Body::OutcomeAck(v1::OutcomeAck {
                 decision_id: outcome.decision_id,
             }),
+            app_request::Body::Hubs(v1::HubsRequest { first }) => app_reply::Body::Hubs(hubs_from(first)),
+            app_request::Body::WatchPresence(_) => app_reply::Body::PresenceWatched(v1::PresenceWatched {}),
         };
         reply_to(request, body)
+    }
+}
+
+/// One page of forty hubs.
+fn hubs_from(first: u32) -> v1::HubsReport {
+    let hub = |number| v1::HubStatus {
+        hub_id: format!("hub-{number}"),
+        ..v1::HubStatus::default()
+    };
+    v1::HubsReport {
+        hubs_known: 40,
+        first,
+        hubs: (first..40).take(HUBS_PER_REPORT_MAX).map(hub).collect(),
+        ..v1::HubsReport::default()
     }
 }
 

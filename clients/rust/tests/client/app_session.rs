@@ -45,6 +45,15 @@ fn want(want: &str) -> v1::Query {
 }
 
 #[tokio::test(start_paused = true)]
+async fn hubs_are_read_page_by_page() {
+    let (_network, _gateway, session) = world(honest()).await;
+    let report = session.hubs().await.unwrap();
+    let ids: Vec<&str> = report.hubs.iter().map(|hub| hub.hub_id.as_str()).collect();
+    let expected: Vec<String> = (0..40).map(|number| format!("hub-{number}")).collect();
+    assert_eq!(ids, expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_mode_answers() {
     let (_network, gateway, session) = world(honest()).await;
     assert_eq!(session.welcome().generation, 7);
