@@ -1,7 +1,7 @@
 //! Tags that change what they call themselves: whoever registered the key stays located, nobody else gets anything, and
 //! strangers leave nothing.
 //!
-//! All in virtual time, through the engine's own doors.
+//! All in virtual time, through the engine's own doors. `tests/serve_identity.rs` does the same over QUIC.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -316,6 +316,36 @@ fn a_hub_that_makes_up_addresses_does_not_eat_the_others_share() {
     assert!(counts.addresses_deferred > 1_900, "{counts:?}");
     honest.sighting.tag = address(17, 3);
     assert_ne!(world.hear(&honest), SightingOutcome::UnknownTag);
+}
+
+#[test]
+fn telling_whose_a_changing_identity_is_allocates_nothing() {
+    let mut world = World::new(small("stadium"));
+    register(&mut world, "ada", &[resolving(1)]);
+    register(&mut world, "ben", &[ephemeral(4_000)]);
+    let (level, at) = place(&world);
+    let mut allocations = 0;
+    for step in 0..200_u32 {
+        // Ada's device has a new address and Ben's beacon stays in its window, and beside them is a stranger.
+        let tags = [address(1, step / 40), said(4_050), address(9, step)];
+        let heard: Vec<_> = tags.iter().flat_map(|tag| world.heard_at(*tag, level, at)).collect();
+        let mut known = 0;
+        let counted = allocation_counter::measure(|| {
+            known = heard
+                .iter()
+                .filter(|heard| world.hear(heard) != SightingOutcome::UnknownTag)
+                .count();
+        });
+        allocations += if step == 0 { 0 } else { counted.count_total };
+        assert!(known > 0, "step {step}");
+        world.step();
+    }
+    let counts = counts(&world);
+    assert!(
+        counts.addresses_resolved > 3 && counts.addresses_strange > 150,
+        "{counts:?}"
+    );
+    assert_eq!(allocations, 0);
 }
 
 #[test]

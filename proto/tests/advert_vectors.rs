@@ -97,6 +97,14 @@ fn what_must_be_rejected_is_counted_and_yields_no_beacon() {
             "{vector}: {adverts:?}"
         );
         assert_eq!((tally.beacons(), tally.malformed()), (0, 1), "{vector}");
+        let why = vector["why"].as_str().unwrap();
+        let of_kind = match why {
+            _ if why.contains("Eddystone") => tally.malformed_eddystone,
+            _ if why.contains("longer than the data") => tally.malformed_overrun,
+            _ if why.contains("AltBeacon too short") => tally.malformed_altbeacon,
+            _ => panic!("of which kind is {vector}?"),
+        };
+        assert_eq!(of_kind, 1, "{vector}");
     }
 }
 
