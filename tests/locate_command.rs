@@ -163,3 +163,22 @@ fn a_mistake_is_one_sentence_with_its_place() {
     let said = complaint(&["--hubs", "nowhere.csv", "--walk", &walk]);
     assert!(said.starts_with("nextbest: cannot read nowhere.csv"), "{said}");
 }
+
+#[test]
+fn cells_beside_the_hubs_are_taken_unless_the_floor_is_open() {
+    let (hubs, walk) = (data("tetam/hubs.csv"), data("tetam/walks/straight_01.csv"));
+    let beside = object(&["--hubs", &hubs, "--walk", &walk]);
+    assert_eq!(beside["floor"], "walkable_1m.csv");
+    let named = object(&[
+        "--hubs",
+        &hubs,
+        "--walk",
+        &walk,
+        "--walkable",
+        &data("tetam/walkable_1m.csv"),
+    ]);
+    let open = object(&["--hubs", &hubs, "--walk", &walk, "--open-floor"]);
+    assert_eq!(open["floor"], Value::Null);
+    assert_eq!(beside["mean_m"], named["mean_m"]);
+    assert_ne!(beside["mean_m"], open["mean_m"]);
+}

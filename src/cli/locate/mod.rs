@@ -8,7 +8,7 @@ mod cost;
 mod picture;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -16,6 +16,9 @@ use super::{Failure, pack};
 use crate::engine::locate::LocatorSettings;
 use crate::recording::{Instant, LocatorTracker, OpenError, Scores, Site, SiteFiles, Walk, play};
 use report::{Line, Report};
+
+/// What a recording calls the file of its cells.
+const WALKABLE_FILE: &str = "walkable_1m.csv";
 
 /// Play a recording through the locator, and report errors, zones, delays and cost.
 #[derive(Debug, Args)]
@@ -29,7 +32,8 @@ use report::{Line, Report};
                         survey.csv    x_m,y_m,z_m,hub,rssi_mean_dbm,rssi_sd_db\n\
                         zones.csv     zone,x_min_m,x_max_m,y_min_m,y_max_m\n\
                         walkable.csv  x_center_m,y_center_m,walkable\n\n\
-                        Without --walkable, every cell round the hubs and surveyed points can be walked on."
+                        Without --walkable, the cells are those of a walkable_1m.csv beside the hubs' file; when there is \
+                        none, or with --open-floor, every cell round the hubs and surveyed points can be walked on."
 )]
 pub(super) struct Arguments {
     /// The hubs and where they are.
@@ -44,9 +48,12 @@ pub(super) struct Arguments {
     /// Zones as rectangles, to score the zones that are said.
     #[arg(long, value_name = "FILE")]
     zones: Option<PathBuf>,
-    /// Which cells can be walked on.
+    /// Which cells can be walked on; default: walkable_1m.csv beside the hubs' file, if there is one.
     #[arg(long, value_name = "FILE")]
     walkable: Option<PathBuf>,
+    /// Take every cell round the hubs and surveyed points for one that can be walked on.
+    #[arg(long, conflicts_with = "walkable")]
+    open_floor: bool,
     /// The recording is zone-labelled, as the SAL data set: zones 0 outside, 1 and 2 inside, no places.
     #[arg(long)]
     labels: bool,
@@ -58,12 +65,23 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+impl Arguments {
+    /// The cells' file that was named, else the one that recordings of this form bring along.
+    fn walkable_file(&self) -> Option<PathBuf> {
+        let beside = || Some(self.hubs.with_file_name(WALKABLE_FILE)).filter(|path| path.is_file());
+        match self.open_floor || self.labels {
+            true => self.walkable.clone(),
+            false => self.walkable.clone().or_else(beside),
+        }
+    }
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let files = SiteFiles {
         hubs: arguments.hubs.clone(),
         surveys: arguments.survey.clone(),
         zones: arguments.zones.clone(),
-        walkable: arguments.walkable.clone(),
+        walkable: arguments.walkable_file(),
         labelled: arguments.labels,
     };
     let site = Site::open(&files).map_err(refused)?;
@@ -82,7 +100,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         scores: Scores::of(instants),
         ns_per_sighting: cost::ns_per_sighting(walk, || LocatorTracker::new(&locator)),
     };
-    let report = Report::new(&site, walks.iter().zip(&played).map(line).collect());
+    let floor = files.walkable.as_deref().and_then(Path::file_name);
+    let floor = floor.map(|name| name.to_string_lossy().into_owned());
+    let report = Report::new(&site, floor, walks.iter().zip(&played).map(line).collect());
     if let Some(path) = &arguments.draw {
         picture::write(path, &site, &played, &report)?;
     }

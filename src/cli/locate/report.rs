@@ -17,12 +17,14 @@ pub(super) struct Line {
 /// All walks, and what they come to together.
 pub(super) struct Report {
     site: String,
+    /// The file that the cells come from; `None`: an open rectangle.
+    floor: Option<String>,
     walks: Vec<Line>,
     all: Line,
 }
 
 impl Report {
-    pub(super) fn new(site: &Site, walks: Vec<Line>) -> Self {
+    pub(super) fn new(site: &Site, floor: Option<String>, walks: Vec<Line>) -> Self {
         let mut scores = Scores::default();
         walks.iter().for_each(|walk| scores.add(&walk.scores));
         let sightings = walks.iter().map(|walk| walk.sightings).sum();
@@ -44,8 +46,17 @@ impl Report {
             0 => "no survey".to_owned(),
             places => format!("a survey at {places} places"),
         };
+        let cells = floor.as_ref().map_or_else(
+            || "an open rectangle for a floor".to_owned(),
+            |file| format!("the cells of {file}"),
+        );
         Self {
-            site: format!("{} hubs, {survey}, {} zones", site.hubs.len(), site.zones.names.len()),
+            site: format!(
+                "{} hubs, {survey}, {} zones, {cells}",
+                site.hubs.len(),
+                site.zones.names.len()
+            ),
+            floor,
             walks,
             all,
         }
@@ -120,6 +131,7 @@ impl Report {
 
     pub(super) fn json(&self) -> Value {
         let mut object = self.all.json();
+        object["floor"] = self.floor.as_deref().into();
         object["walks"] = self.walks.iter().map(Line::json).collect();
         object
     }

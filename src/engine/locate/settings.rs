@@ -41,12 +41,12 @@ pub struct LocatorSettings {
     /// How a tag's offset wanders (a hand, a pocket), as variance gained per second, in dB squared. Default 0.05.
     pub offset_wander_db2_per_s: f32,
     /// Share of a reading's error that is kept as the bias between one tag and one surveyed station, 0 to 1. Default
-    /// 0.02; 0 costs 0.06 m, and more than 0.05 lets a lost tag explain itself away.
+    /// 0.04; 0 costs 0.06 m, and more than 0.05 lets a lost tag explain itself away.
     pub bias_gain: f32,
     /// Standard deviation of a walking velocity per axis, in metres per second. Default 0.5, for people who stroll and
     /// stop. Less is calmer and later: 0.3 and 0.8 cost 0.03 and 0.07 m.
     pub speed_sd_m_per_s: f32,
-    /// How long a velocity is remembered, in seconds. Default 4; 2 to 8 are within 0.01 m.
+    /// How long a velocity is remembered, in seconds. Default 6; 2 to 8 are within 0.01 m.
     pub speed_memory_s: f32,
     /// Share of the posterior mass in the old and the new zone that the new one needs before a person is moved into it,
     /// 0.5 to 1. Default 0.7. More is calmer and later.
@@ -72,9 +72,9 @@ impl Default for LocatorSettings {
             offset_sd_db: 10.0,
             offset_reading_sd_db: 20.0,
             offset_wander_db2_per_s: 0.05,
-            bias_gain: 0.02,
+            bias_gain: 0.04,
             speed_sd_m_per_s: 0.5,
-            speed_memory_s: 4.0,
+            speed_memory_s: 6.0,
             zone_confidence: 0.7,
             level_evidence_nats: 6.0,
             time_to_live_ms: 15_000,
