@@ -80,6 +80,7 @@ impl Venue {
             refused @ (SightingOutcome::Duplicate
             | SightingOutcome::Late
             | SightingOutcome::Beacon
+            | SightingOutcome::Contradicted
             | SightingOutcome::UnknownTag
             | SightingOutcome::NotARadioValue) => panic!("{refused:?}"),
         }

@@ -25,10 +25,12 @@ pub(super) enum Taken {
     Bad,
     /// What other hubs hear rules it out.
     Contradicted,
+    /// It would have put somebody into a zone that no hub who heard them may report. Counted beside what else it became.
+    Foreign,
 }
 
 /// Number of variants of [`Taken`].
-const KINDS: usize = 7;
+const KINDS: usize = 8;
 /// Seconds that are remembered, one sample each; longer than the longest window of a rate.
 const SAMPLES_LEN: u32 = 64;
 /// Windows of the rates, in seconds.
@@ -63,6 +65,8 @@ pub struct HubCounts {
     pub bad: u64,
     /// Sightings that what other hubs hear rules out.
     pub contradicted: u64,
+    /// Times it would have put somebody into a zone that no hub who heard them may report.
+    pub foreign: u64,
     /// Sightings in a second over the last 10 seconds, duplicates apart.
     pub per_s: f32,
     /// The same over the last 60 seconds.
@@ -114,6 +118,7 @@ impl Counters {
             unmeasured: self.total(Taken::Unmeasured),
             bad: self.total(Taken::Bad),
             contradicted: self.total(Taken::Contradicted),
+            foreign: self.total(Taken::Foreign),
             per_s,
             per_s_of_minute,
         }

@@ -150,6 +150,13 @@ impl Hubs {
         self.sampler.sample(now, self.hubs.iter().map(|hub| &hub.counters));
     }
 
+    /// Whether a hub may report a zone.
+    pub(super) fn may_report(&self, zone: u16, hub: u16) -> bool {
+        // In the hubs' order, since they were put in so.
+        let seers = self.seers.get(usize::from(zone));
+        seers.is_some_and(|seers| seers.binary_search(&hub).is_ok())
+    }
+
     /// Calls `say` with every zone and whether a hub that sees it is alive.
     pub(super) fn for_each_zone(&self, now: Timestamp, dead_after_ms: u32, mut say: impl FnMut(u16, bool)) {
         for (zone_ix, seers) in (0_u16..).zip(&self.seers) {

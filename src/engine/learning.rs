@@ -13,6 +13,7 @@ use foldhash::fast::FixedState;
 use nextbest_venue::{BeaconIdentity, Venue};
 
 use super::customer::{CustomerSlot, TagHandle};
+use super::hearers::Hearers;
 use super::locate::{LocatorError, LocatorSettings, SurveyPoint, Track};
 use super::passages::{KnownPoints, Passage};
 use super::spec::Spec;
@@ -26,6 +27,7 @@ const NEWS_MIN: u64 = 100;
 #[derive(Debug, Default)]
 pub(super) struct Tracked {
     pub(super) track: Track,
+    pub(super) hearers: Hearers,
     /// Set while a till or a gate has just said where the person is.
     pub(super) passage: Option<Box<Passage>>,
 }

@@ -13,6 +13,7 @@ pub mod customer;
 pub mod decide;
 mod deciding;
 mod generation;
+mod hearers;
 mod hot;
 mod hub_counts;
 mod hubs;

@@ -8,6 +8,7 @@ use nextbest_venue::ZoneIx;
 
 use super::condition::{Attributes, Category};
 use super::customer::{CustomerSlot, TagHandle};
+use super::hearers::Hearers;
 use super::hub_counts::Taken;
 use super::identity::Found;
 use super::journey::Happening;
@@ -34,6 +35,8 @@ pub enum SightingOutcome {
     UnknownTag,
     /// No radio gives this RSSI.
     NotARadioValue,
+    /// Several other hubs hear the tag too far away for this: it moves nobody.
+    Contradicted,
 }
 
 impl SightingOutcome {
@@ -45,6 +48,7 @@ impl SightingOutcome {
             Self::Late => Taken::Late,
             Self::UnknownTag => Taken::Unknown,
             Self::NotARadioValue => Taken::Unmeasured,
+            Self::Contradicted => Taken::Contradicted,
         }
     }
 }
@@ -108,20 +112,42 @@ impl Engine {
         let (step, station) = (now.step(), intake.hub.0);
         let locator = self.locator.load();
         let observe = |tracked: &mut Tracked| {
+            let fix = locator.fix(&tracked.track);
+            let hubs = &generation.venue().hubs;
+            let hearers = &mut tracked.hearers;
+            if fix.is_some_and(|fix| hearers.contradict(hubs, &fix, step, station, sighting.rssi_dbm)) {
+                return (None, *hearers);
+            }
+            hearers.note(step, station);
             if let Some(passage) = &mut tracked.passage {
                 passage.add(step, station, sighting.rssi_dbm);
             }
-            locator.observe(&mut tracked.track, step, station, sighting.rssi_dbm)
+            let observed = locator.observe(&mut tracked.track, step, station, sighting.rssi_dbm);
+            (Some(observed), tracked.hearers)
         };
-        match self.tags.with_track(handle, observe) {
+        let Some((observed, hearers)) = self.tags.with_track(handle, observe) else {
+            return SightingOutcome::UnknownTag;
+        };
+        match observed {
+            None => SightingOutcome::Contradicted,
             Some(Observed::Folded) => SightingOutcome::Folded,
-            Some(Observed::Closed(fix)) => self
-                .place(now, &generation, (handle, customer), &fix)
-                .map_or(SightingOutcome::Folded, SightingOutcome::Moved),
+            Some(Observed::Closed(fix)) => {
+                if !self.is_vouched(&hearers, &fix) {
+                    intake.count(Taken::Foreign);
+                }
+                self.place(now, &generation, (handle, customer), &fix, &hearers)
+                    .map_or(SightingOutcome::Folded, SightingOutcome::Moved)
+            }
             Some(Observed::Late) => SightingOutcome::Late,
             Some(Observed::NotARadioValue) => SightingOutcome::NotARadioValue,
-            Some(Observed::UnknownStation) | None => SightingOutcome::UnknownTag,
+            Some(Observed::UnknownStation) => SightingOutcome::UnknownTag,
         }
+    }
+
+    /// Whether one of the hubs that lately heard a tag may report the zone of its fix.
+    fn is_vouched(&self, hearers: &Hearers, fix: &Fix) -> bool {
+        let Some(zone) = fix.zone else { return true };
+        hearers.recent(fix.step).any(|hub| self.hubs.may_report(zone, hub))
     }
 
     /// The tag's handle and who carries it; asks the maps only when the session does not remember a good handle.
@@ -187,16 +213,19 @@ impl Engine {
 
     /// Writes a fix into the person's record; says when it changed their zone. Looks with the record held whether the
     /// person still carries the tag and allows being located: both may have ended since the tag was resolved. A fix
-    /// that is older than what another of their tags gave changes nothing.
+    /// that is older than what another of their tags gave changes nothing. Nobody is put into a zone whose hubs are all
+    /// dead, and nobody is moved into one that none of the hubs that heard them may report.
     fn place(
         &self,
         now: Timestamp,
         generation: &Generation,
         (handle, customer): (TagHandle, CustomerSlot),
         fix: &Fix,
+        hearers: &Hearers,
     ) -> Option<ZoneChange> {
-        let seen = Seen {
-            zone: fix.zone,
+        let is_vouched = self.is_vouched(hearers, fix);
+        let mut seen = Seen {
+            zone: fix.zone.filter(|zone| self.crowd.is_seen(*zone)),
             level: fix.level,
             east_m: fix.east_m,
             north_m: fix.north_m,
@@ -210,19 +239,26 @@ impl Engine {
                 return None;
             }
             let from = before.and_then(|before| before.zone);
+            if !is_vouched {
+                seen.zone = from;
+            }
             record.set_seen(&seen, now.as_secs());
             let entered = seen.zone.filter(|zone| from != Some(*zone));
-            Some((from, entered.and_then(|zone| enter(generation, record, zone))))
+            Some((
+                from,
+                seen.zone,
+                entered.and_then(|zone| enter(generation, record, zone)),
+            ))
         });
-        let (from, entered_stage) = placed.flatten()?;
-        if from == fix.zone {
+        let (from, to, entered_stage) = placed.flatten()?;
+        if from == to {
             return None;
         }
-        self.crowd.on_move(from, fix.zone);
+        self.crowd.on_move(from, to);
         Some(ZoneChange {
             customer,
             from: from.map(ZoneIx),
-            to: fix.zone.map(ZoneIx),
+            to: to.map(ZoneIx),
             entered_stage,
         })
     }
@@ -250,12 +286,17 @@ impl Engine {
         let locator = self.locator.load();
         let fix = self
             .tags
-            .with_track(handle, |tracked| locator.close(&mut tracked.track, now.step()))
+            .with_track(handle, |tracked| {
+                let fix = locator.close(&mut tracked.track, now.step())?;
+                Some((fix, tracked.hearers))
+            })
             .flatten();
         let seen = self.record(customer).and_then(|record| record.seen());
         match (fix, seen) {
-            (Some(fix), None) => self.place(now, generation, (handle, customer), &fix),
-            (Some(fix), Some(seen)) if fix.step > seen.step => self.place(now, generation, (handle, customer), &fix),
+            (Some((fix, hearers)), None) => self.place(now, generation, (handle, customer), &fix, &hearers),
+            (Some((fix, hearers)), Some(seen)) if fix.step > seen.step => {
+                self.place(now, generation, (handle, customer), &fix, &hearers)
+            }
             (None, Some(seen)) if age_ms(now, &seen) > generation.settings().position_ttl_ms => self.lapse(customer),
             (Some(_) | None, Some(_)) | (None, None) => None,
         }

@@ -118,6 +118,14 @@ pub(super) fn statuses(shared: &Shared) -> Vec<v1::HubStatus> {
     states.iter().filter_map(status).collect()
 }
 
+/// Odd sightings of a hub that may be chance.
+const ODD_MIN: u64 = 20;
+/// One in so many of a hub's sightings is often: a tag that somebody copied makes fewer.
+const ODD_SHARE: u64 = 10;
+/// Sightings in a second that one radio can receive: an advertisement takes some 0.4 ms on the air, and a radio listens on
+/// one channel at a time.
+const RECEIVED_PER_S_MAX: f32 = 2_500.0;
+
 /// One hub, as the engine counts it and as it describes itself.
 fn status(hub_id: &str, state: &HubState, page: &Page, all_per_s: f32) -> v1::HubStatus {
     let counts = &state.counts;
@@ -148,8 +156,18 @@ fn status(hub_id: &str, state: &HubState, page: &Page, all_per_s: f32) -> v1::Hu
 }
 
 /// What is odd about a hub.
-pub(super) fn flags(_state: &HubState, page: &Page) -> impl Iterator<Item = HubFlag> {
-    page.is_clock_skewed().then_some(HubFlag::ClockSkewed).into_iter()
+pub(super) fn flags(state: &HubState, page: &Page) -> impl Iterator<Item = HubFlag> {
+    let counts = &state.counts;
+    let is_often = |odd: u64| odd >= ODD_MIN && odd.saturating_mul(ODD_SHARE) >= counts.used.saturating_add(odd);
+    [
+        (is_often(counts.contradicted), HubFlag::Contradicted),
+        (is_often(counts.unmeasured), HubFlag::NoRadioValues),
+        (is_often(counts.foreign), HubFlag::ForeignZones),
+        (counts.per_s > RECEIVED_PER_S_MAX, HubFlag::Flooding),
+        (page.is_clock_skewed(), HubFlag::ClockSkewed),
+    ]
+    .into_iter()
+    .filter_map(|(is_so, flag)| is_so.then_some(flag))
 }
 
 /// A hub's share of all sightings, 0 to 1.

@@ -153,6 +153,7 @@ pub(super) struct Tally {
     beacon: u64,
     unknown_tag: u64,
     no_radio_value: u64,
+    contradicted: u64,
     bad: u64,
 }
 
@@ -170,6 +171,7 @@ impl Tally {
             SightingOutcome::Beacon => self.beacon += 1,
             SightingOutcome::UnknownTag => self.unknown_tag += 1,
             SightingOutcome::NotARadioValue => self.no_radio_value += 1,
+            SightingOutcome::Contradicted => self.contradicted += 1,
         }
     }
 
@@ -182,6 +184,7 @@ impl Tally {
         metrics.add(Counter::SightingBeacon, self.beacon);
         metrics.add(Counter::SightingUnknownTag, self.unknown_tag);
         metrics.add(Counter::SightingNoRadioValue, self.no_radio_value);
+        metrics.add(Counter::SightingContradicted, self.contradicted);
         metrics.add(Counter::SightingBad, self.bad);
     }
 }

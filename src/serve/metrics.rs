@@ -45,6 +45,7 @@ counters! {
     SightingBeacon "nextbest_sightings_total" "outcome" "beacon" "Sightings by what became of them.";
     SightingUnknownTag "nextbest_sightings_total" "outcome" "unknown_tag" "Sightings by what became of them.";
     SightingNoRadioValue "nextbest_sightings_total" "outcome" "no_radio_value" "Sightings by what became of them.";
+    SightingContradicted "nextbest_sightings_total" "outcome" "contradicted" "Sightings by what became of them.";
     SightingBad "nextbest_sightings_total" "outcome" "bad_record" "Sightings by what became of them.";
     BatchStream "nextbest_batches_total" "way" "stream" "Batches of sightings by how they came.";
     BatchDatagram "nextbest_batches_total" "way" "datagram" "Batches of sightings by how they came.";

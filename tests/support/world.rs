@@ -228,6 +228,22 @@ impl World {
         )
     }
 
+    /// A hub says that it heard a tag, whatever the air says.
+    pub(crate) fn claim(&mut self, hub: HubIx, tag: u32, rssi_dbm: i8) -> SightingOutcome {
+        let world_hub = &mut self.hubs[hub.index()];
+        world_hub.sequence += 1;
+        let heard = Heard {
+            hub,
+            sequence: world_hub.sequence - 1,
+            sighting: Sighting {
+                tag: tag_id(tag),
+                rssi_dbm,
+                age_ms: 0,
+            },
+        };
+        self.hear(&heard)
+    }
+
     /// A tag is heard at a point.
     pub(crate) fn hear_at(&mut self, tag: u32, level: LevelIx, at: Point) {
         for heard in self.heard_at(tag_id(tag), level, at) {
