@@ -6,7 +6,7 @@
 //!
 //! Twenty-four bits of an address check it, so with 10,000 keys one stranger's address in 1,700 fits somebody's by
 //! chance. A device has one address at a time: while a tag is heard under one, another that fits is contested and
-//! moves nobody; when the first has been silent for [`QUIET_MS`], the other takes over.
+//! moves nobody; when the first has been silent for [`QUIET_MS`], the other takes over, and the first is contested.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
@@ -26,7 +26,7 @@ use nextbest_proto::advert::private_address::ResolvingKey;
 use super::allowance::{Allowance, Budget};
 use super::filter::Filter;
 use super::{Counter, Counters, Found, KeysFull};
-use crate::model::Timestamp;
+use crate::model::{STEP_MS, Timestamp};
 
 /// Keys that can be registered.
 pub const RESOLVING_KEYS_MAX: usize = 32_768;
@@ -37,8 +37,9 @@ pub const ADDRESS_LIFETIME_MS: u64 = 20 * 60 * 1_000;
 pub const ADDRESSES_MAX: usize = 2 * RESOLVING_KEYS_MAX;
 /// How long the address of a tag must be silent before another that fits takes over, in milliseconds.
 pub const QUIET_MS: u64 = 2_000;
-/// How long a session may use what it was told before it asks again, in milliseconds.
-pub const ASK_AGAIN_MS: u64 = 10_000;
+/// How long a session may use what it was told of an address before it asks again, in milliseconds: a step less than
+/// another address needs to take over, so that no session believes the former one by then.
+pub const ASK_AGAIN_MS: u64 = QUIET_MS - STEP_MS;
 /// How often outlived addresses are swept out, in milliseconds.
 const SWEEP_MS: u64 = 60_000;
 
@@ -100,7 +101,7 @@ impl<H: Copy + Eq + Hash> Addresses<H> {
     /// Registers a key for a tag.
     pub(super) fn add(&self, key: ResolvingKey, tag: H) -> Result<(), KeysFull> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.numbers.len() >= RESOLVING_KEYS_MAX {
+        if keys.numbers.len() >= RESOLVING_KEYS_MAX && !keys.numbers.contains_key(&tag) {
             return Err(KeysFull(RESOLVING_KEYS_MAX));
         }
         let number = self.youngest.load(Ordering::Relaxed).saturating_add(1);
@@ -179,11 +180,11 @@ impl<H: Copy + Eq + Hash> Addresses<H> {
             counters.count(Counter::AddressStranger);
             return Found::Stranger;
         };
-        let is_other = key.address.is_some_and(|before| before != address);
+        let former = key.address.filter(|former| *former != address);
         let resolved = Resolved {
             tag: key.tag,
             since: now,
-            is_contested: is_other && quiet_ms(key.tag) < QUIET_MS,
+            is_contested: former.is_some() && quiet_ms(key.tag) < QUIET_MS,
         };
         if !resolved.is_contested {
             key.address = Some(address);
@@ -194,6 +195,7 @@ impl<H: Copy + Eq + Hash> Addresses<H> {
             counters.count(Counter::AddressContested);
             return Found::Stranger;
         }
+        self.contest(former, resolved.tag);
         counters.count(Counter::AddressResolved);
         resolved.found(now)
     }
@@ -207,8 +209,9 @@ impl<H: Copy + Eq + Hash> Addresses<H> {
         let Some(key) = number.and_then(|number| keys.by_number.get_mut(&number)) else {
             return Found::Stranger;
         };
-        key.address = Some(address);
+        let former = key.address.replace(address).filter(|former| *former != address);
         drop(keys);
+        self.contest(former, known.tag);
         let accepted = Resolved {
             is_contested: false,
             ..known
@@ -253,8 +256,21 @@ impl<H: Copy + Eq + Hash> Addresses<H> {
         self.youngest.store(youngest, Ordering::Release);
     }
 
+    /// A tag is heard under another address than its former one, which by that is good only when the other is silent.
+    fn contest(&self, former: Option<[u8; 6]>, tag: H) {
+        if let Some(mut former) = former.and_then(|former| self.resolved.get_mut(&former))
+            && former.tag == tag
+        {
+            former.is_contested = true;
+        }
+    }
+
     /// Keeps an address; when there is no room, it is resolved again when it is heard again.
     fn keep(&self, address: [u8; 6], resolved: Resolved<H>) {
+        if let Some(mut kept) = self.resolved.get_mut(&address) {
+            *kept = resolved;
+            return;
+        }
         if self.resolved_len() as usize >= ADDRESSES_MAX {
             return;
         }
@@ -263,14 +279,19 @@ impl<H: Copy + Eq + Hash> Addresses<H> {
         }
     }
 
+    /// Drops what is not to be kept, one at a time: looking for it shuts out nobody who only looks too.
     fn retain(&self, keep: impl Fn(&Resolved<H>) -> bool) {
-        self.resolved.retain(|_, resolved| {
-            let is_kept = keep(resolved);
-            if !is_kept {
+        let entries = self.resolved.iter();
+        let outlived: Vec<[u8; 6]> = entries.filter(|entry| !keep(entry)).map(|entry| *entry.key()).collect();
+        for address in outlived {
+            if self
+                .resolved
+                .remove_if(&address, |_, resolved| !keep(resolved))
+                .is_some()
+            {
                 self.resolved_len.fetch_sub(1, Ordering::Relaxed);
             }
-            is_kept
-        });
+        }
     }
 }
 

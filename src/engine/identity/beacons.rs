@@ -8,9 +8,7 @@
 //! Within its windows an identifier can be recorded and sent elsewhere; nothing in the format prevents that. Once the
 //! beacon was heard in a later window, though, whoever still says the earlier one is somebody else, and is refused.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::ops::RangeInclusive;
 #[expect(
@@ -26,7 +24,6 @@ use dashmap::DashMap;
 use foldhash::fast::RandomState;
 use nextbest_proto::advert::ephemeral::Ephemeral;
 
-use super::addresses::ASK_AGAIN_MS;
 use super::beacon_clock::BeaconClock;
 use super::{Counter, Counters, Found, KeysFull};
 use crate::model::Timestamp;
@@ -38,10 +35,16 @@ pub const WINDOWS_ACCEPTED_MAX: u32 = 16;
 /// Windows before the accepted ones whose identifiers are known, to be refused and counted: nine hours of windows of
 /// 1,024 s. What is older is refused too, as a stranger's.
 pub const WINDOWS_REFUSED: u32 = 32;
+/// Identifiers that are known when all is full: for each beacon the refused, the accepted with the present one amid
+/// them, and the one that is ready.
+pub const IDENTIFIERS_MAX: usize = BEACONS_MAX * (WINDOWS_REFUSED + WINDOWS_ACCEPTED_MAX + 2) as usize;
 /// Beacons whose windows turn in one tick; the rest turn in the next. The window that is ready covers the delay.
 pub const TURNS_PER_TICK_MAX: usize = 4_096;
 /// How long after a beacon was first heard in a window the one before may still come from a hub that was slow.
 const OVERLAP_MS: u64 = 5_000;
+
+/// How long a session may use what it was told of an identifier at most before it asks again, in milliseconds.
+const ASK_AGAIN_MS: u64 = 10_000;
 
 /// The beacons, and what they say.
 pub(super) struct Beacons<H> {
@@ -67,36 +70,20 @@ impl<H> Clone for Said<H> {
 }
 
 struct Known<H> {
-    beacons: HashMap<H, std::sync::Arc<Beacon<H>>>,
-    /// When each beacon's window turns next, the earliest first.
-    turns: BinaryHeap<Turn<H>>,
+    beacons: HashMap<H, Registered<H>>,
+    /// When each beacon's window turns next, the earliest first: one for each of `beacons`.
+    turns: BTreeMap<Turn, H>,
+    /// Of the youngest registration.
+    number: u64,
 }
 
-/// The tag breaks no tie: of those that are due at the same moment any may go first.
-struct Turn<H> {
-    at: Reverse<Timestamp>,
-    tag: H,
+struct Registered<H> {
+    beacon: std::sync::Arc<Beacon<H>>,
+    turn: Turn,
 }
 
-impl<H> PartialEq for Turn<H> {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-
-impl<H> Eq for Turn<H> {}
-
-impl<H> PartialOrd for Turn<H> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<H> Ord for Turn<H> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.at.cmp(&other.at)
-    }
-}
+/// When a window turns, and the number of the registration: of those due at the same moment the older goes first.
+type Turn = (Timestamp, u64);
 
 struct Beacon<H> {
     tag: H,
@@ -116,22 +103,26 @@ struct State {
 impl<H: Copy + Eq + Hash> Beacons<H> {
     pub(super) fn new() -> Self {
         Self {
-            identifiers: DashMap::with_hasher(RandomState::default()),
+            // All at once, so that no shard of the map grows while a sighting waits; what is not used costs no memory.
+            identifiers: DashMap::with_capacity_and_hasher(IDENTIFIERS_MAX, RandomState::default()),
             known: Known {
                 beacons: HashMap::new(),
-                turns: BinaryHeap::new(),
+                turns: BTreeMap::new(),
+                number: 0,
             }
             .into(),
             len: AtomicU32::new(0),
         }
     }
 
-    /// Registers a beacon whose clock shows `clock_s`.
+    /// Registers a beacon whose clock shows `clock_s`; one that is registered already has its clock set anew.
     pub(super) fn add(&self, now: Timestamp, ephemeral: Ephemeral, clock_s: u32, tag: H) -> Result<(), KeysFull> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.beacons.len() >= BEACONS_MAX {
+        if known.beacons.len() >= BEACONS_MAX && !known.beacons.contains_key(&tag) {
             return Err(KeysFull(BEACONS_MAX));
         }
+        // First, because the former says the same identifiers as the new one.
+        self.drop_beacon(&mut known, tag);
         let beacon = std::sync::Arc::new(Beacon {
             tag,
             ephemeral,
@@ -142,11 +133,10 @@ impl<H: Copy + Eq + Hash> Beacons<H> {
             }
             .into(),
         });
-        let at = Reverse(self.turn(now, &beacon));
-        if let Some(before) = known.beacons.insert(tag, beacon) {
-            self.forget(&before);
-        }
-        known.turns.push(Turn { at, tag });
+        known.number += 1;
+        let turn = (self.turn(now, &beacon), known.number);
+        known.turns.insert(turn, tag);
+        known.beacons.insert(tag, Registered { beacon, turn });
         self.publish(&known);
         Ok(())
     }
@@ -154,10 +144,9 @@ impl<H: Copy + Eq + Hash> Beacons<H> {
     /// Drops the key of a beacon, and all that it says.
     pub(super) fn remove(&self, tag: H) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let removed = known.beacons.remove(&tag);
+        let is_removed = self.drop_beacon(&mut known, tag);
         self.publish(&known);
-        drop(known);
-        removed.inspect(|beacon| self.forget(beacon)).is_some()
+        is_removed
     }
 
     /// Whose identifier it is, when it is heard `age` ago.
@@ -202,18 +191,16 @@ impl<H: Copy + Eq + Hash> Beacons<H> {
     pub(super) fn tick(&self, now: Timestamp, counters: &Counters) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..TURNS_PER_TICK_MAX {
-            match known.turns.peek() {
-                Some(turn) if turn.at.0 <= now => {}
-                Some(_) | None => return,
-            }
-            let Some(Turn { tag, .. }) = known.turns.pop() else {
+            let Known { beacons, turns, .. } = &mut *known;
+            let Some(due) = turns.first_entry().filter(|turn| turn.key().0 <= now) else {
                 return;
             };
-            let Some(beacon) = known.beacons.get(&tag).map(std::sync::Arc::clone) else {
+            let ((_, number), tag) = due.remove_entry();
+            let Some(registered) = beacons.get_mut(&tag) else {
                 continue;
             };
-            let at = Reverse(self.turn(now, &beacon));
-            known.turns.push(Turn { at, tag });
+            registered.turn = (self.turn(now, &registered.beacon), number);
+            turns.insert(registered.turn, tag);
         }
         counters.count(Counter::EphemeralTurnsLate);
     }
@@ -222,11 +209,13 @@ impl<H: Copy + Eq + Hash> Beacons<H> {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// Bytes when all is full and every clock is certain.
+    /// Bytes when all is full: [`BEACONS_MAX`] beacons, one turn of each, and the map of [`IDENTIFIERS_MAX`] with the
+    /// eighth that stays free, in a power of two.
     pub(super) const fn bytes() -> u64 {
-        let identifiers = WINDOWS_REFUSED as usize + 4;
-        let identifier = 2 * (size_of::<([u8; 8], Said<H>)>() + 1);
-        (BEACONS_MAX * (size_of::<Beacon<H>>() + 2 * size_of::<Turn<H>>() + identifiers * identifier)) as u64
+        let slots = (IDENTIFIERS_MAX * 8 / 7).next_power_of_two();
+        let identifiers = slots * (size_of::<([u8; 8], Said<H>)>() + 1);
+        let beacon = size_of::<Beacon<H>>() + 2 * size_of::<(H, Registered<H>)>() + 2 * size_of::<(Turn, H)>();
+        (BEACONS_MAX * beacon + identifiers) as u64
     }
 
     /// Brings a beacon's identifiers up to its clock; returns when to do it again.
@@ -259,16 +248,19 @@ impl<H: Copy + Eq + Hash> Beacons<H> {
         now.after(Duration::from_secs_f64(left_s))
     }
 
-    fn forget(&self, beacon: &Beacon<H>) {
-        let filled = beacon
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .filled
-            .take();
+    /// Drops a beacon with its turn and all that it says; false when it is not known.
+    fn drop_beacon(&self, known: &mut Known<H>, tag: H) -> bool {
+        let Some(Registered { beacon, turn }) = known.beacons.remove(&tag) else {
+            return false;
+        };
+        known.turns.remove(&turn);
+        let mut state = beacon.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let filled = state.filled.take();
+        drop(state);
         for window in filled.into_iter().flatten() {
             self.identifiers.remove(&beacon.identifier(window));
         }
+        true
     }
 
     fn publish(&self, known: &Known<H>) {
@@ -298,5 +290,56 @@ impl State {
         let last = present.saturating_add(1).max(window_of(most_s));
         let beyond = WINDOWS_ACCEPTED_MAX / 2;
         first.max(present.saturating_sub(beyond))..=last.min(present.saturating_add(beyond))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nextbest_proto::advert::ephemeral::IdentityKey;
+
+    use super::*;
+
+    const EXPONENT: u8 = 10;
+
+    fn ephemeral(tag: u32) -> Ephemeral {
+        let mut key = [3; 16];
+        key[..4].copy_from_slice(&tag.to_be_bytes());
+        Ephemeral::new(IdentityKey::new(key), EXPONENT).unwrap()
+    }
+
+    fn at(second: u64) -> Timestamp {
+        Timestamp::from_millis(second * 1_000)
+    }
+
+    #[test]
+    fn a_beacon_has_one_turn_however_often_it_is_registered_and_none_when_it_is_gone() {
+        let beacons = Beacons::<u32>::new();
+        let turns_len = || beacons.known.lock().unwrap().turns.len();
+        for second in 0..100 {
+            beacons.add(at(second), ephemeral(1), 4_000, 1).unwrap();
+        }
+        assert_eq!(turns_len(), 1);
+        beacons.tick(at(5_000), &Counters::default());
+        assert_eq!(turns_len(), 1);
+        for second in 5_000..5_100 {
+            beacons.add(at(second), ephemeral(2), 4_000, 2).unwrap();
+            assert!(beacons.remove(2));
+        }
+        assert!(beacons.remove(1) && !beacons.remove(1));
+        assert_eq!((turns_len(), beacons.identifiers.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_full_table_still_sets_the_clock_of_a_beacon_that_it_holds() {
+        let beacons = Beacons::<u32>::new();
+        // Clocks that begin have few windows, so that this is quick.
+        for tag in 0..BEACONS_MAX as u32 {
+            beacons.add(at(0), ephemeral(tag), 0, tag).unwrap();
+        }
+        assert_eq!(
+            beacons.add(at(1), ephemeral(u32::MAX), 0, u32::MAX),
+            Err(KeysFull(BEACONS_MAX))
+        );
+        assert_eq!(beacons.add(at(1), ephemeral(7), 0, 7), Ok(()));
     }
 }

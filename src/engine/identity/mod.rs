@@ -9,7 +9,9 @@
 //! | `beacon_clock` | what a beacon's clock shows, and how far it drifts |
 //!
 //! A tag is the caller's handle `H`, so that this leaf knows nobody. Tables are made when the first key comes: a venue
-//! without changing tags pays nothing. Finding allocates nothing and waits for nobody; registering may do both.
+//! without changing tags pays nothing. Finding allocates nothing. It waits neither for a key that is tried nor for a
+//! window that turns, for it only tries their mutexes; it can meet one entry being written in its shard of a map, whose
+//! room is made at the start. Registering may do both.
 //! Deliberately absent: who carries a tag, tags that never change (a map of the caller's), and anything stored.
 
 mod addresses;
@@ -31,7 +33,7 @@ use thiserror::Error;
 pub use addresses::{ADDRESS_LIFETIME_MS, ADDRESSES_MAX, ASK_AGAIN_MS, QUIET_MS, RESOLVING_KEYS_MAX};
 pub use allowance::{Allowance, TRIES_PER_HUB_STEP_MAX, TRIES_PER_STEP_MAX};
 pub use beacon_clock::DRIFT_MAX;
-pub use beacons::{BEACONS_MAX, TURNS_PER_TICK_MAX, WINDOWS_ACCEPTED_MAX, WINDOWS_REFUSED};
+pub use beacons::{BEACONS_MAX, IDENTIFIERS_MAX, TURNS_PER_TICK_MAX, WINDOWS_ACCEPTED_MAX, WINDOWS_REFUSED};
 pub use filter::{FILTER_ENTRIES, FILTER_ROTATES_MS};
 
 use crate::model::{SecretKey, TagKey, Timestamp};
