@@ -135,6 +135,20 @@ fn another_address_that_fits_moves_nobody_while_the_first_is_heard() {
 }
 
 #[test]
+fn an_address_that_another_has_taken_over_from_is_contested_itself() {
+    let mut world = World::new(small("stadium"));
+    register(&mut world, "ada", &[resolving(1)]);
+    for (former, next) in [(1, 2), (2, 3), (3, 2)] {
+        hear(&mut world, address(1, former), 4);
+        world.pass(3_000);
+        assert_ne!(hear(&mut world, address(1, next), 1), SightingOutcome::UnknownTag);
+        let refused = hear(&mut world, address(1, former), 1);
+        assert_eq!(refused, SightingOutcome::UnknownTag, "{former}, then {next}");
+        world.pass(3_000);
+    }
+}
+
+#[test]
 fn who_registers_after_their_address_was_tried_is_found_at_once() {
     let mut world = World::new(small("stadium"));
     register(&mut world, "ada", &[resolving(1)]);
@@ -176,6 +190,26 @@ fn a_beacon_is_followed_over_its_windows_also_when_it_drifts() {
         (counts(&world).ephemeral_replayed, counts(&world).ephemeral_cloned),
         (0, 0)
     );
+}
+
+#[test]
+fn a_beacon_that_is_registered_again_is_heard_by_its_clock_as_set_anew() {
+    let mut world = World::new(small("stadium"));
+    register(&mut world, "ada", &[ephemeral(4_000)]);
+    for (message, clock_s) in [("same", 4_000), ("next", 4_600), ("other", 90_000)] {
+        let ada = world.engine.customer("ada").unwrap();
+        let again = registering(message, &[ephemeral(clock_s)]);
+        assert_eq!(
+            world.engine.on_signal(world.now(), ada, &again).unwrap().tags_refused,
+            0
+        );
+        let heard = hear(&mut world, said(clock_s.into()), 1);
+        assert_ne!(heard, SightingOutcome::UnknownTag, "{message}");
+    }
+    // As soon as no session remembers it, what the beacon said by the clocks before is nobody's.
+    world.pass(11_000);
+    assert_eq!(hear(&mut world, said(4_000), 1), SightingOutcome::UnknownTag);
+    assert_eq!(counts(&world).beacons, 1);
 }
 
 #[test]
@@ -271,6 +305,28 @@ fn nobody_takes_a_key_by_their_own_word() {
     hear(&mut world, said(4_100), 8);
     assert!(is_located(&world, ben));
     assert!(!is_located(&world, world.engine.customer("ada").unwrap()));
+}
+
+#[test]
+fn nobody_follows_another_by_what_they_overheard_of_them() {
+    let mut world = World::new(small("stadium"));
+    let ada = register(&mut world, "ada", &[resolving(1), ephemeral(4_000)]);
+    let mallory = world.engine.customer("mallory").unwrap();
+    let overheard = [address(1, 1), said(4_100)];
+    let own = |message_id| Signal {
+        tags: overheard.to_vec(),
+        ..registering(message_id, &[])
+    };
+    let refused = world.engine.on_own_signal(world.now(), mallory, &own("own")).unwrap();
+    assert_eq!(refused.tags[..2], [Some(TagRefusal::ServiceOnly); 2]);
+    // A service that passes the word on is believed, but the key tells more.
+    let passed_on = world.engine.on_signal(world.now(), mallory, &own("passed-on")).unwrap();
+    assert_eq!(passed_on.tags_refused, 0);
+    for tag in overheard {
+        hear(&mut world, tag, 8);
+        assert!(!is_located(&world, mallory));
+    }
+    assert!(is_located(&world, ada));
 }
 
 #[test]

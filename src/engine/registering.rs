@@ -3,6 +3,7 @@
 //! Whoever wants a tag that somebody else carries must be a service. A resolving key is a service's to register too:
 //! an address on the air has 24 bits of check, so that a key which fits a stranger's is found within a second, and a
 //! customer's own word would be a way to follow them. An Eddystone-EID identifier has 64, and nobody finds its key.
+//! What changes is a service's to register by name as well: whoever overhears it could follow the one who says it.
 
 use super::customer::{CustomerSlot, TagHandle};
 use super::identity::fingerprint;
@@ -76,7 +77,11 @@ impl Engine {
         {
             return Err(TagRefusal::NoConsent);
         }
-        if speaker == Speaker::Customer && matches!(key, Some(TagKey::Resolving(_))) {
+        let is_services = match key {
+            Some(key) => matches!(key, TagKey::Resolving(_)),
+            None => tag.may_change(),
+        };
+        if speaker == Speaker::Customer && is_services {
             return Err(TagRefusal::ServiceOnly);
         }
         let known = self.tags.find(&tag);
@@ -89,8 +94,8 @@ impl Engine {
             self.identities.forget(handle);
         }
         let (handle, before) = self.tags.register(tag, customer).map_err(|_| TagRefusal::TableFull)?;
-        if let Some(before) = before {
-            self.write(before, |record| record.remove_tag(handle.ix));
+        if let (Some(before), Some(former)) = (before, known) {
+            self.write(before, |record| record.remove_tag(former.ix));
             self.forget_place(before);
         }
         // Looked at again with the record held: the consent may have been withdrawn meanwhile.

@@ -166,10 +166,10 @@ impl Engine {
             }
             return Some((handle, customer));
         }
-        let (handle, until) = match self.tags.find(&sighting.tag) {
-            Some(handle) => (handle, None),
-            None => self.resolve_changing(now, intake, sighting)?,
-        };
+        // A key tells more than a name that somebody may have overheard.
+        let (handle, until) = self
+            .resolve_changing(now, intake, sighting)
+            .or_else(|| self.tags.find(&sighting.tag).map(|handle| (handle, None)))?;
         let customer = self.tags.owner(handle)?;
         if until.is_some() {
             self.tags.note_heard(handle, step);

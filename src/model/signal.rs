@@ -37,7 +37,7 @@ pub enum TagRefusal {
     CarriedByAnother,
     /// The table of tags, or that of keys, is full.
     TableFull,
-    /// Only a service may register a resolving key.
+    /// Only a service may register a resolving key, or by name an identity that can change.
     ServiceOnly,
     /// The person carries as many as one may.
     TooMany,

@@ -99,6 +99,21 @@ impl TagId {
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.split_at(self.kind.len()).0
     }
+
+    /// Whether a key may tell it: an Eddystone-EID identifier, or an address whose two highest bits are those of a
+    /// resolvable private one (Core Specification, Vol 6, Part B, 1.3.2.2). A maker's address can look the same.
+    #[must_use]
+    pub fn may_change(&self) -> bool {
+        match self.kind {
+            TagKind::EddystoneEid => true,
+            TagKind::Address => self.bytes.first().is_some_and(|highest| highest >> 6 == 0b01),
+            TagKind::IBeacon
+            | TagKind::EddystoneUid
+            | TagKind::AltBeacon
+            | TagKind::ResolvingKey
+            | TagKind::EphemeralKey => false,
+        }
+    }
 }
 
 /// A tag's identity is personal: it never reaches a log.
