@@ -4,9 +4,10 @@
 
 mod payload_support;
 
+use nextbest::engine::locate::LocatorSettings;
 use nextbest::model::TagKind;
 use nextbest::wire::payload::{
-    BadReport, Family, HubStatus, PayloadError, REPORTS_PER_PAYLOAD_MAX, Topics, read_body, read_topic,
+    BadReport, Family, HubStatus, PathLoss, PayloadError, REPORTS_PER_PAYLOAD_MAX, Topics, read_body, read_topic,
 };
 use serde_json::{Value, json};
 
@@ -180,6 +181,18 @@ fn openmqttgateway_and_theengs() {
 }
 
 #[test]
+fn the_locator_expects_a_distance_to_sound_as_it_is_turned_back() {
+    let (path_loss, locator) = (PathLoss::default(), LocatorSettings::default());
+    for distance_m in [0.0, 0.3, 0.5, 1.0, 5.678, 20.0, 50.0_f32] {
+        let (found, expected) = (path_loss.rssi_dbm(distance_m.into()), locator.rssi_dbm(distance_m));
+        assert!(
+            (found - f64::from(expected)).abs() < 0.01,
+            "{distance_m} m: {found} dBm, and the locator expects {expected}"
+        );
+    }
+}
+
+#[test]
 fn home_assistant_rooms() {
     let sample = &payloads()["home_assistant_mqtt_room"]["payload"];
     let of = |message: &Value| of_topic(Family::Room, "room_presence/kitchen", message.to_string().as_bytes());
@@ -188,9 +201,9 @@ fn home_assistant_rooms() {
         matches!(nobody, PayloadError::Report(BadReport::Value { key: "id", .. })),
         "{nobody}"
     );
-    // -59 - 22 * log10(5.678) = -75.6
+    // -59 - 18 * log10(5.678) - 0.45 * 5.678 = -75.1
     let far = of(&json!({ "id": "aabbccddeeff", "distance": 5.678 })).unwrap();
-    check(&far, &[("kitchen", TagKind::Address, hex("aabbccddeeff"), None, -76)]);
+    check(&far, &[("kitchen", TagKind::Address, hex("aabbccddeeff"), None, -75)]);
     let loud = of(&json!({ "id": "aabbccddeeff", "distance": 5.678, "rssi": -63 })).unwrap();
     assert_eq!(
         loud.reports[0].rssi_dbm, -63,

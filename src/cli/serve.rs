@@ -18,6 +18,7 @@ use crate::serve::clock::{Clock, SPEED_MAX};
 use crate::serve::doors::DoorsSettings;
 use crate::serve::keys::KeyFolder;
 use crate::serve::{Gateway, GatewaySettings};
+use crate::wire::payload::PathLoss;
 
 /// Serve a venue: hubs and apps over QUIC, operators over HTTPS.
 #[derive(Debug, Args)]
@@ -70,7 +71,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         fs::create_dir_all(data).map_err(|error| Failure::wrong(format!("cannot make {}: {error}", data.display())))?;
     }
     let clock = Clock::start_scaled(arguments.test_clock_speed);
-    let doors = arguments.doors.as_deref().map(doors).transpose()?.unwrap_or_default();
+    let doors = arguments.doors.as_deref().map(|path| doors(path, &pack));
+    let doors = doors.transpose()?.unwrap_or_default();
     let gateway = Gateway::start(&settings(arguments, &pack, doors), engine, &keys, clock).map_err(Failure::wrong)?;
     say_where(&gateway, &pack, clock);
     wait_to_stop().map_err(|error| Failure::wrong(format!("cannot wait for a signal: {error}")))?;
@@ -80,7 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// What `doors.toml` says; the files that it names are beside it.
-fn doors(path: &Path) -> Result<DoorsSettings, Failure> {
+fn doors(path: &Path, pack: &Pack) -> Result<DoorsSettings, Failure> {
     let text =
         fs::read_to_string(path).map_err(|error| Failure::wrong(format!("cannot read {}: {error}", path.display())))?;
     let doors = Doors::load(&path.display().to_string(), &text).map_err(|mistakes| {
@@ -88,7 +90,12 @@ fn doors(path: &Path) -> Result<DoorsSettings, Failure> {
         Failure::wrong(format!("{} has mistakes; nothing of it is used", path.display()))
     })?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    DoorsSettings::open(&doors, folder).map_err(Failure::wrong)
+    let venue = PathLoss {
+        at_1m_dbm: pack.spec.settings.path_loss_1m_dbm,
+        exponent: pack.spec.settings.path_loss_exponent,
+        ..PathLoss::default()
+    };
+    DoorsSettings::open(&doors, folder, venue).map_err(Failure::wrong)
 }
 
 /// What the pack says, and what the command line says otherwise.

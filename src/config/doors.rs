@@ -128,12 +128,15 @@ table! {
 }
 
 table! {
-    /// A distance back into a signal strength: `path_loss_1m_dbm - 10 * path_loss_exponent * log10(distance)`.
+    /// A distance back into a signal strength: `path_loss_1m_dbm - 10 * path_loss_exponent * log10(distance) - path_loss_db_per_m * distance`.
+    /// By default as the pack has it, so that the locator believes the distance that was sent.
     DistanceTable {
-        /// dBm at one metre; default -59.
+        /// dBm at one metre; default: as in the pack's `settings.toml`, or -59.
         path_loss_1m_dbm: Option<Decimal<-100_000, -20_000>>,
-        /// The exponent; default 2.2.
-        path_loss_exponent: Option<Decimal<1_500, 6_000>>,
+        /// The exponent; default: as in the pack's `settings.toml`, or 1.8.
+        path_loss_exponent: Option<Decimal<1_000, 6_000>>,
+        /// dB that every metre takes besides; default 0.45. 0 for a publisher that counts with the exponent alone.
+        path_loss_db_per_m: Option<Decimal<0, 5_000>>,
     }
 }
 
@@ -150,10 +153,12 @@ pub struct Doors {
     pub limits: Limits,
     /// How topics begin; `None`: as their firmware has it.
     pub topics: Topics,
-    /// dBm at one metre, for distances; `None`: as the adapters have it.
+    /// dBm at one metre, for distances; `None`: as the pack has it.
     pub path_loss_1m_dbm: Option<f32>,
-    /// The exponent of the path loss, for distances; `None`: as the adapters have it.
+    /// The exponent of the path loss, for distances; `None`: as the pack has it.
     pub path_loss_exponent: Option<f32>,
+    /// dB that every metre takes besides, for distances; `None`: as the locator has it.
+    pub path_loss_db_per_m: Option<f32>,
 }
 
 /// The HTTP door.
@@ -273,6 +278,7 @@ impl DoorsFile {
             topics: self.topics.as_ref().map(TopicsTable::topics).unwrap_or_default(),
             path_loss_1m_dbm: distance.and_then(|table| table.path_loss_1m_dbm).map(Decimal::to_f32),
             path_loss_exponent: distance.and_then(|table| table.path_loss_exponent).map(Decimal::to_f32),
+            path_loss_db_per_m: distance.and_then(|table| table.path_loss_db_per_m).map(Decimal::to_f32),
         }
     }
 }

@@ -91,11 +91,7 @@ impl RadioMap {
                         ((east_m - station.east_m).powi(2) + (north_m - station.north_m).powi(2) + up_m * up_m).sqrt();
                     match surveyed {
                         Some(surveyed) => surveyed.rssi_dbm(level, east_m, north_m, distance_m, slabs_db),
-                        None => {
-                            path_loss_dbm(settings.rssi_1m_dbm, settings.path_loss_exponent, distance_m)
-                                - settings.path_loss_db_per_m * distance_m
-                                - slabs_db
-                        }
+                        None => settings.rssi_dbm(distance_m) - slabs_db,
                     }
                 });
             }

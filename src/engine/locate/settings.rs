@@ -5,6 +5,7 @@
 //! locator learns or reads from a survey.
 
 use super::error::LocatorError;
+use super::radio_map::path_loss_dbm;
 
 /// The settings of a [`Locator`](super::Locator).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,6 +84,13 @@ impl Default for LocatorSettings {
 }
 
 impl LocatorSettings {
+    /// RSSI in dBm that is expected at a distance in metres, where no survey says better, without slabs between.
+    /// Log-distance path loss with attenuation in proportion to the distance: Devasirvatham and others, IEEE VTC 1990.
+    #[must_use]
+    pub fn rssi_dbm(&self, distance_m: f32) -> f32 {
+        path_loss_dbm(self.rssi_1m_dbm, self.path_loss_exponent, distance_m) - self.path_loss_db_per_m * distance_m
+    }
+
     /// Refuses what makes no sense, so that nothing below has to ask.
     pub(super) fn check(&self) -> Result<(), LocatorError> {
         let ranges = [

@@ -110,11 +110,11 @@ impl DoorsSettings {
         self.http.is_some() || self.udp.is_some() || is_mqtt
     }
 
-    /// What a `doors.toml` in `folder` says. Reads the files that it names.
+    /// What a `doors.toml` in `folder` says. Reads the files that it names. `venue`: the path loss that the locator is told.
     ///
     /// # Errors
     /// [`DoorsError`] when one of them cannot be used.
-    pub fn open(doors: &Doors, folder: &Path) -> Result<Self, DoorsError> {
+    pub fn open(doors: &Doors, folder: &Path, venue: PathLoss) -> Result<Self, DoorsError> {
         let http = doors
             .http
             .as_ref()
@@ -123,8 +123,9 @@ impl DoorsSettings {
         let (topics, defaults) = (&doors.topics, Topics::default());
         let or = |told: &Option<String>, default| told.clone().unwrap_or(default);
         let path_loss = PathLoss {
-            at_1m_dbm: doors.path_loss_1m_dbm.unwrap_or(defaults.path_loss.at_1m_dbm),
-            exponent: doors.path_loss_exponent.unwrap_or(defaults.path_loss.exponent),
+            at_1m_dbm: doors.path_loss_1m_dbm.unwrap_or(venue.at_1m_dbm),
+            exponent: doors.path_loss_exponent.unwrap_or(venue.exponent),
+            db_per_m: doors.path_loss_db_per_m.unwrap_or(venue.db_per_m),
         };
         let mqtt = doors.mqtt.as_ref().map(mqtt_table).unwrap_or_default();
         Ok(Self {

@@ -4,8 +4,8 @@
 //! in the topic. Home Assistant asks only for a distance, and neither it nor the topic says how the publisher made that
 //! of a signal strength: ESPresense, OpenMQTTGateway and room-assistant each have a formula of their own. Most of them
 //! also send the `rssi`, and then that is what counts. When there is none, the distance is turned back by
-//! [`super::PathLoss`], whose default is what the locator assumes of a venue without a survey, so that the locator
-//! believes the distance that was sent; an owner who knows the publisher's formula sets its two numbers. Who was heard
+//! [`super::PathLoss`], the locator's own formula with what the pack tells the locator, so that it believes the distance
+//! that was sent; an owner who knows the publisher's formula sets its numbers. Who was heard
 //! is the `id` when that is an address or `<uuid>-<major>-<minor>`; a name that only its owner knows names nobody.
 
 use serde::Deserialize;
@@ -16,8 +16,6 @@ use super::transmitter::{address, beacon, nobody, of};
 use super::{BadReport, PathLoss, PayloadError, Read, Report, Say, Topics, Transmitter};
 use crate::model::{TagId, TagKind};
 
-/// Nearest distance that is told from a nearer one, in metres. Antennas of a few centimetres have no nearer far field.
-const DISTANCE_M_MIN: f64 = 0.1;
 /// Farthest distance that a publisher may claim, in metres.
 const DISTANCE_M_MAX: f64 = 1_000.0;
 
@@ -81,7 +79,6 @@ fn strength(message: &Message<'_>, path_loss: &PathLoss) -> Result<i8, BadReport
     }
     let expected = "a number of metres between 0 and 1,000, or an `rssi` beside it";
     let metres = |field: &Field<'_>| field.number().filter(|metres| (0.0..=DISTANCE_M_MAX).contains(metres));
-    let distance_m = message.distance.need("distance", expected, metres)?.max(DISTANCE_M_MIN);
-    let dbm = f64::from(path_loss.at_1m_dbm) - 10.0 * f64::from(path_loss.exponent) * distance_m.log10();
-    Ok(dbm.clamp(-127.0, 20.0).round() as i8)
+    let distance_m = message.distance.need("distance", expected, metres)?;
+    Ok(path_loss.rssi_dbm(distance_m).clamp(-127.0, 20.0).round() as i8)
 }

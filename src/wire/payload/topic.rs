@@ -35,21 +35,37 @@ impl Default for Topics {
     }
 }
 
-/// A distance back into a signal strength: `rssi = at_1m_dbm - 10 * exponent * log10(distance)`.
+/// Distances in metres below which nothing gets louder, as in the locator.
+const NEAR_M: f64 = 0.5;
+
+/// A distance back into a signal strength: `rssi = at_1m_dbm - 10 * exponent * log10(distance) - db_per_m * distance`, the
+/// locator's own formula, which believes the distance that was sent when the numbers are its own too.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PathLoss {
     /// dBm at one metre.
     pub at_1m_dbm: f32,
     /// The exponent of the path loss.
     pub exponent: f32,
+    /// dB that every metre takes besides.
+    pub db_per_m: f32,
+}
+
+impl PathLoss {
+    /// The signal strength in dBm at a distance in metres.
+    #[must_use]
+    pub fn rssi_dbm(&self, distance_m: f64) -> f64 {
+        let spread_db = 10.0 * f64::from(self.exponent) * distance_m.max(NEAR_M).log10();
+        f64::from(self.at_1m_dbm) - spread_db - f64::from(self.db_per_m) * distance_m
+    }
 }
 
 impl Default for PathLoss {
-    /// What the locator assumes of a venue without a survey, so that it believes the distance that was sent.
+    /// What the locator assumes of a venue without a survey, whose pack says nothing else.
     fn default() -> Self {
         Self {
             at_1m_dbm: -59.0,
-            exponent: 2.2,
+            exponent: 1.8,
+            db_per_m: 0.45,
         }
     }
 }
