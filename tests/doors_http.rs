@@ -133,6 +133,23 @@ async fn a_tag_that_is_registered_by_its_address_is_located_when_it_is_heard_as_
 }
 
 #[tokio::test]
+async fn a_transmitter_that_goes_by_two_names_is_one_sighting_of_its_hub() {
+    let house = house(|_| {});
+    let desk = house.app(house.service_token()).await.unwrap();
+    desk.signal(identify("identify", "fan-0", 0)).await.unwrap();
+    let beacon = "0201061aff4c000215e2c56db5dffb48d2b060d0f5a71096e000010002c5";
+    let body = json!([{ "type": "Gateway", "mac": "AC233FC03641" },
+        { "mac": "E78F13000000", "rssi": -50, "rawData": beacon },
+        { "mac": "E78F13000000", "rssi": -50, "rawData": beacon },
+        { "mac": "E78F13000009", "rssi": -50, "rawData": beacon }]);
+    let (status, answer) = post(&house, "/minew", &body).await;
+    assert_eq!(status, 200, "{answer}");
+    let report = desk.hubs().await.unwrap();
+    let west = report.hubs.iter().find(|hub| hub.hub_id == "hub-west").unwrap();
+    assert_eq!((west.sightings_used, west.sightings_unknown), (2, 1), "{west:?}");
+}
+
+#[tokio::test]
 async fn an_answer_says_what_is_wrong() {
     let house = house(|_| {});
     for (path, body, status, sentence) in [

@@ -16,7 +16,7 @@ use super::learning::Tracked;
 use super::locate::{Fix, Observed};
 use super::record::{Record, Seen};
 use super::{Engine, Generation, HubIntake, age_ms};
-use crate::model::{Purpose, STEP_MS, Sighting, TagKind, Timestamp};
+use crate::model::{Purpose, STEP_MS, Sighting, TagId, TagKind, Timestamp};
 
 /// What became of a sighting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,21 +80,41 @@ impl Engine {
         sequence: u64,
         sighting: &Sighting,
     ) -> SightingOutcome {
-        let outcome = self.take_sighting(now, intake, sequence, sighting);
+        let outcome = if intake.take(sequence) {
+            self.take_sighting(now, intake, sighting)
+        } else {
+            SightingOutcome::Duplicate
+        };
         intake.count(outcome.taken());
         outcome
     }
 
-    fn take_sighting(
+    /// As [`Engine::on_sighting`], of a transmitter that goes by two names: when nobody is known by the sighting's, the
+    /// other counts. It is one sighting, with one outcome.
+    pub fn on_sighting_by_either(
         &self,
         now: Timestamp,
         intake: &mut HubIntake,
         sequence: u64,
         sighting: &Sighting,
+        other: TagId,
     ) -> SightingOutcome {
-        if !intake.take(sequence) {
-            return SightingOutcome::Duplicate;
+        let mut outcome = SightingOutcome::Duplicate;
+        if intake.take(sequence) {
+            outcome = self.take_sighting(now, intake, sighting);
+            if outcome == SightingOutcome::UnknownTag {
+                let by_other = Sighting {
+                    tag: other,
+                    ..*sighting
+                };
+                outcome = self.take_sighting(now, intake, &by_other);
+            }
         }
+        intake.count(outcome.taken());
+        outcome
+    }
+
+    fn take_sighting(&self, now: Timestamp, intake: &mut HubIntake, sighting: &Sighting) -> SightingOutcome {
         let generation = self.generation.load();
         if sighting.age_ms > generation.settings().sighting_late_after_ms {
             return SightingOutcome::Late;

@@ -8,8 +8,8 @@ use nextbest_venue::{HubIx, Venue, hub_key};
 use super::bucket::{Bucket, Rate};
 use super::counts::ReportOutcome;
 use crate::engine::{Engine, HubIntake, SightingOutcome};
-use crate::model::{Sighting, TagId, Timestamp};
-use crate::wire::payload::{HubStatus, Report};
+use crate::model::{Sighting, Timestamp};
+use crate::wire::payload::{HubStatus, Report, Transmitter};
 
 /// Names of hubs that the map does not have, remembered to count how many there are.
 const STRANGERS_MAX: usize = 256;
@@ -92,14 +92,9 @@ impl Arrivals {
         if !arriving.bucket.spend(now, rate) {
             return Err(ReportOutcome::Flood);
         }
+        let outcome = arriving.sight(&engine, now, &report.transmitter, report.rssi_dbm);
         engine.on_hub_alive(now, &mut arriving.intake);
-        let transmitter = &report.transmitter;
-        let outcome = arriving.sight(&engine, now, transmitter.tag, report.rssi_dbm);
-        // What a tag is registered as, its owner has chosen: perhaps its address.
-        match (outcome, transmitter.address) {
-            (SightingOutcome::UnknownTag, Some(address)) => Ok(arriving.sight(&engine, now, address, report.rssi_dbm)),
-            (outcome, _) => Ok(outcome),
-        }
+        Ok(outcome)
     }
 
     fn arriving(&mut self, now: Timestamp, only: Option<&[HubIx]>, name: &str) -> Result<&mut Arriving, ReportOutcome> {
@@ -136,15 +131,19 @@ impl Arrivals {
 }
 
 impl Arriving {
-    fn sight(&mut self, engine: &Engine, now: Timestamp, tag: TagId, rssi_dbm: i8) -> SightingOutcome {
+    fn sight(&mut self, engine: &Engine, now: Timestamp, transmitter: &Transmitter, rssi_dbm: i8) -> SightingOutcome {
         let arrival = self.next_arrival;
         self.next_arrival += 1;
         let sighting = Sighting {
-            tag,
+            tag: transmitter.tag,
             rssi_dbm,
             age_ms: 0,
         };
-        engine.on_sighting(now, &mut self.intake, arrival, &sighting)
+        match transmitter.address {
+            // What a tag is registered as, its owner has chosen: perhaps its address.
+            Some(address) => engine.on_sighting_by_either(now, &mut self.intake, arrival, &sighting, address),
+            None => engine.on_sighting(now, &mut self.intake, arrival, &sighting),
+        }
     }
 }
 
