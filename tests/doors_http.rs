@@ -6,8 +6,9 @@
 #[expect(dead_code, reason = "this test uses a part of the house")]
 mod house;
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use house::{House, WAIT, food, identify};
 use nextbest::serve::GatewaySettings;
@@ -58,6 +59,7 @@ async fn post_from(from: [u8; 4], to: SocketAddr, path: &str, headers: &str, bod
 /// Announces a body of a length and sends none; the status and the answer.
 fn post_announced(to: SocketAddr, len: usize) -> (u16, String) {
     let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(WAIT)).unwrap();
     let head = format!("POST /minew HTTP/1.1\r\nhost: door\r\nconnection: close\r\ncontent-length: {len}\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     read_answer(&mut stream)
@@ -147,6 +149,30 @@ async fn a_transmitter_that_goes_by_two_names_is_one_sighting_of_its_hub() {
     let report = desk.hubs().await.unwrap();
     let west = report.hubs.iter().find(|hub| hub.hub_id == "hub-west").unwrap();
     assert_eq!((west.sightings_used, west.sightings_unknown), (2, 1), "{west:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let house = house(|doors| doors.http.as_mut().unwrap().body_wait = Duration::from_millis(1));
+    let (status, answer) = post_announced(house.gateway.door_addrs().http.unwrap(), 100);
+    assert_eq!(status, 408, "{answer}");
+}
+
+#[tokio::test]
+async fn nobody_speaks_http_2_whose_one_connection_carries_many_bodies() {
+    let house = house(|_| {});
+    let mut stream = TcpStream::connect(house.gateway.door_addrs().http.unwrap()).unwrap();
+    stream.set_read_timeout(Some(WAIT)).unwrap();
+    // RFC 9113, 3.4: the preface with an empty SETTINGS frame, which a server of HTTP/2 answers with its own.
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .unwrap();
+    let mut answer = [0; 9];
+    let len = match stream.read(&mut answer) {
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
+        read => read.unwrap(),
+    };
+    assert!(len == 0 || answer.starts_with(b"HTTP/1.1 "), "{answer:?}");
 }
 
 #[tokio::test]

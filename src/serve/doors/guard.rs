@@ -1,4 +1,6 @@
 //! Connections of the HTTP door: how many at once, of how many from one address, and how long one may be silent.
+//!
+//! A connection carries one request at a time, because the door speaks HTTP/1.1 only; so bounding connections bounds memory.
 
 use std::collections::HashMap;
 use std::future::{Ready, ready};

@@ -15,10 +15,12 @@
 //! | 401 | a token is needed, and this is none |
 //! | 403 | the token does not speak for the hub |
 //! | 404 | no such route, or no hub of the map goes by the name in the payload |
+//! | 408 | the body did not come in time |
 //! | 413 | the payload is too long |
 //! | 429 | this address sends more than the limits allow |
 //!
-//! Token and limits are looked at before the body is read. Content types are not looked at: firmware sends any. An answer
+//! HTTP/1.1 and nothing else: in HTTP/2 one connection carries hundreds of bodies at once, and what the door holds in memory
+//! is bounded by its connections. Token and limits are looked at before the body is read. Content types are not looked at: firmware sends any. An answer
 //! never tells whether a transmitter is registered.
 
 use std::future::Future;
@@ -36,6 +38,7 @@ use axum::{Json, Router};
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::guard::Guard;
 use super::settings::HttpDoor;
@@ -75,14 +78,16 @@ pub(super) fn serve(
     let tls = settings.tls.clone();
     let routes = routes(Arc::new(Door { doors, settings })).into_make_service_with_connect_info::<SocketAddr>();
     Ok(async move {
+        // `acceptor` forgets which versions are spoken, so that comes last.
         let serving = async {
             match tls {
                 Some(tls) => {
                     let acceptor =
                         RustlsAcceptor::new(RustlsConfig::from_config(tls)).handshake_timeout(HANDSHAKE_WAIT);
-                    server.acceptor(acceptor.acceptor(guard)).serve(routes).await
+                    let server = server.acceptor(acceptor.acceptor(guard));
+                    server.http1_only().serve(routes).await
                 }
-                None => server.acceptor(guard).serve(routes).await,
+                None => server.acceptor(guard).http1_only().serve(routes).await,
             }
         };
         let stop = async {
@@ -170,9 +175,13 @@ async fn take(
     if announced > PAYLOAD_LEN_MAX {
         return too_long();
     }
-    match to_bytes(body, PAYLOAD_LEN_MAX).await {
-        Ok(payload) => answer(doors.hear(family, only, |say| read_body(family, &payload, say))),
-        Err(_) => too_long(),
+    match timeout(door.settings.body_wait, to_bytes(body, PAYLOAD_LEN_MAX)).await {
+        Ok(Ok(payload)) => answer(doors.hear(family, only, |say| read_body(family, &payload, say))),
+        Ok(Err(_)) => too_long(),
+        Err(_) => say(
+            StatusCode::REQUEST_TIMEOUT,
+            "a payload is expected whole within a few seconds",
+        ),
     }
 }
 

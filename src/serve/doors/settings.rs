@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -18,6 +19,9 @@ use super::mqtt::{ListenerTable, MqttSettings, MqttSettingsError, MqttTable};
 use super::tokens::{Tokens, TokensError};
 use crate::config::doors::{self as file, Doors};
 use crate::wire::payload::{PathLoss, Topics};
+
+/// How long the body of a request may take to come.
+const BODY_WAIT: Duration = Duration::from_secs(10);
 
 /// The doors that are open.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +51,8 @@ pub struct HttpDoor {
     pub connections_max: u32,
     /// Connections at once from one address.
     pub connections_per_address_max: u32,
+    /// How long a body may take to come.
+    pub body_wait: Duration,
 }
 
 /// How fast whom may come.
@@ -155,6 +161,7 @@ impl HttpDoor {
             tls: None,
             connections_max: 512,
             connections_per_address_max: 16,
+            body_wait: BODY_WAIT,
         }
     }
 
@@ -172,6 +179,7 @@ impl HttpDoor {
             tls: tls.transpose()?,
             connections_max: http.connections_max,
             connections_per_address_max: http.connections_per_address_max,
+            body_wait: BODY_WAIT,
         })
     }
 }
