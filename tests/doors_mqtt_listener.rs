@@ -31,6 +31,7 @@ use nextbest_client::AppSession;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 /// The tag of fan-0, as ESPresense says it.
@@ -257,6 +258,14 @@ async fn what_is_sent_again_counts_once_also_on_another_connection() {
     assert_eq!(metrics.doors.reported(Family::Espresense, ReportOutcome::Sighting), 2);
 }
 
+async fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from((from, 0))).unwrap();
+    let stream = socket.connect(to).await.unwrap().into_std().unwrap();
+    stream.set_nonblocking(false).unwrap();
+    stream
+}
+
 #[tokio::test]
 async fn whatever_else_comes_ends_its_connection_and_no_other() {
     let house = house();
@@ -277,7 +286,9 @@ async fn whatever_else_comes_ends_its_connection_and_no_other() {
             bytes[at] = rng.random();
         }
         bytes.truncate(rng.random_range(1..=bytes.len()));
-        let mut stream = TcpStream::connect(address(&house)).unwrap();
+        // From an address of its own, because one address may try a few times in a second only.
+        let [high, low] = u16::try_from(round).unwrap().to_be_bytes();
+        let mut stream = connect_from([127, 1, high, low], address(&house)).await;
         // The gateway may have closed it before the last byte.
         let _written = stream.write_all(&bytes);
         let _shut = stream.shutdown(std::net::Shutdown::Write);

@@ -71,6 +71,7 @@ counters! {
     MqttHubConnected "nextbest_mqtt_hubs_total" "outcome" "connected" "Hubs at the MQTT listener by what became of them.";
     MqttHubRefused "nextbest_mqtt_hubs_total" "outcome" "refused" "Hubs at the MQTT listener by what became of them.";
     MqttHubBroken "nextbest_mqtt_hubs_total" "outcome" "broken" "Hubs at the MQTT listener by what became of them.";
+    MqttHubFlood "nextbest_mqtt_hubs_total" "outcome" "flood" "Hubs at the MQTT listener by what became of them.";
     MqttHubFull "nextbest_mqtt_hubs_total" "outcome" "full" "Hubs at the MQTT listener by what became of them.";
     MqttUnknownTopic "nextbest_mqtt_left_out_total" "reason" "unknown_topic" "What of MQTT messages was left out, by why.";
     MqttRetained "nextbest_mqtt_left_out_total" "reason" "retained" "What of MQTT messages was left out, by why.";

@@ -12,8 +12,9 @@
 //! payload; what names another is counted and dropped. Anything that a hub says is its heartbeat.
 //!
 //! The doors have one thread, so parsing somebody's JSON delays no hub that speaks QUIC; with the hubs' thread it meets in
-//! the engine only over one tag at a time. A flood is bounded twice: by address before a byte of it is read, and by hub
-//! before it reaches the engine. Reading order: [`Doors`] here, `arrivals`, `bucket`, then a door.
+//! the engine only over one tag at a time. A flood is bounded twice: by address before its payload is read, and by hub
+//! before it reaches the engine. Those through whom many hubs speak, a broker and its bridges, are bounded by hub alone.
+//! Reading order: [`Doors`] here, `arrivals`, `bucket`, then a door.
 //!
 //! Deliberately absent: queues. A door that cannot keep up loses datagrams in the kernel and lets TCP wait.
 
@@ -108,7 +109,7 @@ impl Doors {
         Arc::clone(&self.shared.metrics)
     }
 
-    /// Takes a payload of a family that `read` reads.
+    /// Takes a payload of a family that `read` reads. `from`: whose bucket pays; `None`: the hubs' alone.
     ///
     /// # Errors
     /// [`Refused`], which has been counted.
@@ -122,7 +123,7 @@ impl Doors {
         self.hear(family, &[], read)
     }
 
-    /// Whether an address may send another payload; before any of it is read.
+    /// Whether an address may send another payload; before any of it is read. `None`: somebody through whom many hubs speak.
     ///
     /// # Errors
     /// [`Refused::Flood`], which has been counted.

@@ -30,7 +30,7 @@ use tokio_rustls::TlsConnector;
 
 use super::backoff::Backoff;
 use super::link::{Carrier, Link, LinkEnd};
-use super::messages::Messages;
+use super::messages::{Messages, Sender};
 use super::packets::{self, FromBroker, Hello, Refusal, Wanted};
 use super::settings::{BrokerSettings, Secret};
 use super::tls::{self, TlsError};
@@ -274,7 +274,7 @@ impl Client {
         link.say(packets::subscribe(self.version, packet_id, &wanted))?;
         loop {
             match packets::from_broker(link.next().await?) {
-                FromBroker::Message(message) => self.messages.take(&message, None),
+                FromBroker::Message(message) => self.messages.take(&message, Sender::BROKER),
                 FromBroker::Granted(granted) => {
                     check_granted(&wanted, &granted)?;
                     tracing::info!("MQTT broker {}:{}: subscribed", self.broker.host, self.broker.port);

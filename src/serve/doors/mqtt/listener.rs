@@ -5,7 +5,8 @@
 //! broker's bridge, may speak for all.
 //!
 //! Bounds: [`CONNECTIONS_MAX`] connections, of them [`STRANGERS_MAX`] that have not proved their name, few of them from one address, each with one chunk
-//! and one packet at most (see `link`); names are those of the password file, or [`SEATS_MAX`].
+//! and one packet at most (see `link`); [`ATTEMPTS`] to connect from one address, because a handshake and a password cost the
+//! doors' thread more than anything else; names are those of the password file, or [`SEATS_MAX`].
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -30,7 +31,8 @@ use super::publisher::{self, HELLO_WAIT};
 use super::settings::{HubsProve, ListenerSettings};
 use super::tls::{self, TlsError};
 use crate::serve::certificate::subject_of;
-use crate::serve::doors::Doors;
+use crate::serve::doors::bucket::Sources;
+use crate::serve::doors::{Doors, Rate};
 use crate::serve::metrics::{Counter, Metrics};
 use crate::serve::shared::Stage;
 
@@ -40,6 +42,9 @@ const CONNECTIONS_MAX: usize = 512;
 const STRANGERS_MAX: usize = 64;
 /// Most of them from one address, so that one machine cannot keep all others out.
 const STRANGERS_PER_ADDRESS_MAX: usize = 8;
+/// Attempts to connect from one address. A password costs 10 ms at the dearest (see `passwords`), so that one address has a
+/// tenth of the doors' thread at most, and a site whose 50 hubs share an address is back at once.
+const ATTEMPTS: Rate = Rate { per_s: 10, burst: 50 };
 /// Least time between two lines of the log about connections that are turned away.
 const TURNED_AWAY_LOG_WAIT: Duration = Duration::from_secs(60);
 /// Most names that are remembered.
@@ -54,6 +59,8 @@ pub(super) struct Worker {
     connections: Cell<usize>,
     /// The addresses of those that have not proved their name.
     strangers: RefCell<Vec<IpAddr>>,
+    /// By address: how many attempts are left.
+    attempts: RefCell<Sources>,
     logged: Cell<Option<Instant>>,
     seats: RefCell<HashMap<String, Rc<Seat>>>,
 }
@@ -86,6 +93,7 @@ pub(super) fn serve(
         settings,
         connections: Cell::new(0),
         strangers: RefCell::default(),
+        attempts: RefCell::default(),
         logged: Cell::new(None),
         seats: RefCell::default(),
     });
@@ -125,8 +133,12 @@ impl Worker {
         self.doors.stage()
     }
 
-    /// Serves a connection in a task of its own, if there is room: whatever it does, it does to itself.
+    /// Serves a connection in a task of its own, if there is room and its address has attempts left: whatever it does, it does to itself.
     fn admit(self: &Rc<Self>, stream: TcpStream, from: IpAddr, tls: Option<&TlsAcceptor>) {
+        let now = self.doors.shared.clock.now();
+        if !self.attempts.borrow_mut().spend(now, from, ATTEMPTS) {
+            return self.metrics().count(Counter::MqttHubFlood);
+        }
         let Some(stranger) = Stranger::meet(self, from) else {
             return self.metrics().count(Counter::MqttHubFull);
         };
@@ -231,6 +243,11 @@ pub(super) struct Stranger {
 }
 
 impl Stranger {
+    /// Where it comes from.
+    pub(super) const fn from(&self) -> IpAddr {
+        self.from
+    }
+
     /// `None`: there is no room for another, or for another from there.
     fn meet(worker: &Rc<Worker>, from: IpAddr) -> Option<Self> {
         let mut strangers = worker.strangers.borrow_mut();

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::link::{Carrier, Link, LinkEnd};
 use super::listener::{Seat, Stranger, Worker};
+use super::messages::Sender;
 use super::packets::{self, FromHub, Login};
 use crate::serve::metrics::{Counter, Gauge};
 use crate::serve::shared::Stage;
@@ -47,20 +48,28 @@ pub(super) async fn run(worker: Rc<Worker>, carrier: Box<dyn Carrier>, certified
         let _written = link.flush().await;
         return;
     };
+    let from = stranger.from();
     drop(stranger);
     let Some((seat, number)) = worker.take_seat(&name) else {
         return worker.metrics().count(Counter::MqttHubFull);
     };
     let _connected = Connected::new(&worker);
-    let speaker = (!worker.may_speak_for_others(&name)).then_some(&name[..]);
+    let sender = if worker.may_speak_for_others(&name) {
+        Sender::BROKER
+    } else {
+        Sender {
+            from: Some(from),
+            speaker: Some(&name),
+        }
+    };
     let mut stage = worker.stage();
     let end = tokio::select! {
         () = seat.taken(number) => End::Content,
         _stage = stage.wait_for(|stage| *stage == Stage::Draining) => End::Content,
-        end = take(&worker, &mut link, &seat, speaker) => end,
+        end = take(&worker, &mut link, &seat, sender) => end,
     };
     if let (End::Lost, Some((topic, payload))) = (end, &login.will) {
-        seat.messages.borrow().read(topic, payload, false, speaker);
+        seat.messages.borrow().take_will(topic, payload, sender);
     }
 }
 
@@ -77,7 +86,7 @@ async fn first_words(link: &mut Link<Server>) -> Option<Login> {
 }
 
 /// Welcomes the hub and takes its messages.
-async fn take(worker: &Worker, link: &mut Link<Server>, seat: &Seat, speaker: Option<&str>) -> End {
+async fn take(worker: &Worker, link: &mut Link<Server>, seat: &Seat, sender: Sender<'_>) -> End {
     let version = link.version();
     if link.say(packets::connack(version, true)).is_err() {
         return End::Lost;
@@ -94,7 +103,7 @@ async fn take(worker: &Worker, link: &mut Link<Server>, seat: &Seat, speaker: Op
         };
         let said = match packets::from_hub(packet) {
             FromHub::Message(message) => {
-                seat.messages.borrow_mut().take(&message, speaker);
+                seat.messages.borrow_mut().take(&message, sender);
                 Ok(())
             }
             FromHub::Subscribe(packet_id, filters_len) => {
