@@ -82,7 +82,8 @@ fn identity(criterion: &mut Criterion) {
     group.bench_function("a stranger's new address", |bencher| {
         bencher.iter_batched(
             &mut strangers,
-            |address| assert_eq!(black_box(find(address)), Found::Stranger),
+            // One in 1,700 fits a key by chance.
+            |address| black_box(find(address)),
             BatchSize::SmallInput,
         );
     });
