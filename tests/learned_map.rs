@@ -376,3 +376,34 @@ fn recorded(name: &str, engine: &Engine) -> Vec<Heard> {
     };
     text.lines().skip(1).map(heard).collect()
 }
+
+#[test]
+fn a_copy_of_a_beacon_beside_a_hub_far_away_teaches_nothing() {
+    let mut floor = Floor::new();
+    floor.hear_beacons(300);
+    floor.engine.learn_radio_map().unwrap();
+    let before = floor.engine.learning();
+    let generation = floor.engine.generation();
+    let at = |hub: usize| generation.venue().hubs[hub].at;
+    let away_m = |hub: usize| (at(hub).east_m - at(0).east_m).hypot(at(hub).north_m - at(0).north_m);
+    let far = (1..12)
+        .max_by(|one, other| away_m(*one).total_cmp(&away_m(*other)))
+        .unwrap();
+    let mut identity = [7; 20];
+    identity[16..].copy_from_slice(&[0, 1, 0, 0]);
+    for time in 0..1_000 {
+        let now = Timestamp::from_millis(floor.began_ms + time * STEP_MS);
+        let forged = Heard {
+            at_ms: 0,
+            hub: HubIx(far as u16),
+            rssi_dbm: -30,
+            truth: (0.0, 0.0),
+        };
+        floor.hear(now, &forged, TagId::new(TagKind::IBeacon, &identity).unwrap());
+    }
+    let after = floor.engine.learning();
+    assert_eq!(
+        (after.readings, after.beacons_refused),
+        (before.readings, before.beacons_refused + 1_000)
+    );
+}

@@ -1,5 +1,5 @@
-//! The radio map learns while the gateway runs: from tills and gates that say where somebody is, and from beacons and
-//! hubs that never move.
+//! The radio map learns while the gateway runs: from tills and gates that say where somebody is, and from beacons that
+//! never move; hubs hear each other when the map has a beacon where a hub advertises.
 //!
 //! Sums are collected on the way of sightings and signals; the map is built anew from them, beside the survey if there is
 //! one, when the shell asks for it, and put in the old one's place whole. Nothing of a person outlives their passage.
@@ -23,6 +23,13 @@ use crate::model::{TagId, TagKind, Timestamp};
 /// New readings that are worth building the map for.
 const NEWS_MIN: u64 = 100;
 
+/// A beacon's reading further off than this from the present map, in dB, is of another transmitter: walls and antennas
+/// together reach 20 dB on the recordings.
+const BEACON_OFF_MAX_DB: f32 = 25.0;
+
+/// A point of the floor: level, metres east, metres north.
+type At = (u8, f32, f32);
+
 /// What is kept of a registered tag in the venue.
 #[derive(Debug, Default)]
 pub(super) struct Tracked {
@@ -39,6 +46,8 @@ pub struct LearningState {
     pub readings: u64,
     /// Passages that taught nothing: too few hubs heard the person, or what they heard did not fit the place.
     pub passages_refused: u64,
+    /// Readings under the name of a beacon of the map that are not like it.
+    pub beacons_refused: u64,
     /// Points and hubs that the present radio map was taught by, counted in pairs.
     pub pairs: u64,
 }
@@ -49,6 +58,7 @@ pub(super) struct Learning {
     points: KnownPoints,
     beacons: HashMap<TagId, usize, FixedState>,
     passages_refused: AtomicU64,
+    beacons_refused: AtomicU64,
     built_at_readings: AtomicU64,
     pairs: AtomicU64,
 }
@@ -64,32 +74,50 @@ impl Learning {
                 .filter_map(|(point, beacon)| Some((tag_of(&beacon.identity)?, point)))
                 .collect(),
             passages_refused: AtomicU64::new(0),
+            beacons_refused: AtomicU64::new(0),
             built_at_readings: AtomicU64::new(0),
             pairs: AtomicU64::new(0),
         }
     }
 
-    /// A hub heard a transmitter that nobody carries; says whether it is a beacon of the map, and learns from it.
-    pub(super) fn on_beacon(&self, generation: &Generation, tag: &TagId, hub: u16, rssi_dbm: i8) -> bool {
-        let Some(point) = self.beacons.get(tag) else {
-            return false;
-        };
+    /// The beacon of the map that a transmitter is, by its point and what a hub would hear of an ordinary tag there.
+    fn beacon(&self, generation: &Generation, tag: &TagId, rssi_dbm: i8) -> Option<(usize, At, f32)> {
+        let point = *self.beacons.get(tag)?;
         let spec = generation.spec();
-        let beacon = point
-            .checked_sub(spec.venue.places.len())
-            .and_then(|beacon| spec.venue.beacons.get(beacon));
-        if let Some(beacon) = beacon
-            && super::locate::RSSI_DBM.contains(&rssi_dbm)
-        {
-            // As an ordinary tag would be heard, which the settings describe.
-            let stronger_db = f32::from(beacon.tx_1m_dbm) - spec.settings.path_loss_1m_dbm;
-            self.points.add(*point, hub, f32::from(rssi_dbm) - stronger_db);
-        }
-        true
+        let beacon = spec.venue.beacons.get(point.checked_sub(spec.venue.places.len())?)?;
+        // As an ordinary tag would be heard, which the settings describe.
+        let stronger_db = f32::from(beacon.tx_1m_dbm) - spec.settings.path_loss_1m_dbm;
+        let at = (beacon.level.0, beacon.at.east_m, beacon.at.north_m);
+        Some((point, at, f32::from(rssi_dbm) - stronger_db))
     }
 }
 
 impl Engine {
+    /// A hub heard a transmitter that nobody carries; says whether it is a beacon of the map, and learns from it. What is
+    /// too far from the present map is another transmitter that calls itself the same, and teaches nothing.
+    pub(super) fn on_beacon(
+        &self,
+        now: Timestamp,
+        generation: &Generation,
+        tag: &TagId,
+        hub: u16,
+        rssi_dbm: i8,
+    ) -> bool {
+        let learning = &self.learning;
+        let Some((point, (level, east_m, north_m), as_tag_dbm)) = learning.beacon(generation, tag, rssi_dbm) else {
+            return false;
+        };
+        let expected_dbm = self.locator.load().expected_dbm(hub, level, east_m, north_m);
+        let is_like_it =
+            expected_dbm.is_some_and(|expected_dbm| (as_tag_dbm - expected_dbm).abs() <= BEACON_OFF_MAX_DB);
+        if is_like_it && super::locate::RSSI_DBM.contains(&rssi_dbm) {
+            learning.points.add(now.step(), point, hub, as_tag_dbm);
+        } else {
+            learning.beacons_refused.fetch_add(1, Ordering::Relaxed);
+        }
+        true
+    }
+
     /// A till or a gate says that somebody is at a place: what the hubs hear of them for the next seconds teaches.
     pub(super) fn on_passage(&self, now: Timestamp, customer: CustomerSlot, place: u16) {
         let Some(record) = self.record(customer) else { return };
@@ -125,7 +153,7 @@ impl Engine {
         };
         let learning = &self.learning;
         let taught = passage.teach(expected_dbm, |point, station, rssi_dbm| {
-            learning.points.add(point, station, rssi_dbm);
+            learning.points.add(now.step(), point, station, rssi_dbm);
         });
         if taught.is_err() {
             learning.passages_refused.fetch_add(1, Ordering::Relaxed);
@@ -158,6 +186,7 @@ impl Engine {
         LearningState {
             readings: self.learning.points.readings(),
             passages_refused: self.learning.passages_refused.load(Ordering::Relaxed),
+            beacons_refused: self.learning.beacons_refused.load(Ordering::Relaxed),
             pairs: self.learning.pairs.load(Ordering::Relaxed),
         }
     }

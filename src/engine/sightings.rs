@@ -120,9 +120,7 @@ impl Engine {
             return SightingOutcome::Late;
         }
         let Some((handle, customer)) = self.resolve(now, intake, sighting) else {
-            let is_beacon = self
-                .learning
-                .on_beacon(&generation, &sighting.tag, intake.hub.0, sighting.rssi_dbm);
+            let is_beacon = self.on_beacon(now, &generation, &sighting.tag, intake.hub.0, sighting.rssi_dbm);
             return if is_beacon {
                 SightingOutcome::Beacon
             } else {

@@ -224,6 +224,12 @@ fn write_learning(engine: &crate::engine::Engine, text: &mut String) -> fmt::Res
     )?;
     gauge(
         text,
+        "nextbest_radio_beacons_refused",
+        "Readings under the name of a beacon of the map that are not like it.",
+        learning.beacons_refused,
+    )?;
+    gauge(
+        text,
         "nextbest_radio_pairs",
         "Pairs of a known point and a hub that the radio map was taught by.",
         learning.pairs,

@@ -27,30 +27,38 @@ pub struct Mean {
 #[derive(Clone, Copy, Debug)]
 struct Running {
     station: u16,
+    /// The step of the last reading.
+    step: u32,
     readings: u32,
     mean_dbm: f32,
     variance_db2: f32,
 }
 
 impl Evidence {
-    /// Takes one reading of an ordinary tag at the point.
-    pub fn add(&mut self, station: u16, rssi_dbm: f32) {
-        let running = match self.heard.iter().position(|heard| heard.station == station) {
-            Some(known) => known,
-            None if self.heard.len() < HUBS_PER_POINT_MAX => {
-                self.heard.push(Running::new(station, rssi_dbm));
-                return;
+    /// Takes one reading of an ordinary tag at the point; says whether it counts. A station counts once in a step, so
+    /// that who sends often teaches no faster than who sends seldom.
+    pub fn add(&mut self, step: u32, station: u16, rssi_dbm: f32) -> bool {
+        if let Some(known) = self.heard.iter_mut().find(|heard| heard.station == station) {
+            if known.step == step {
+                return false;
             }
-            None => {
-                let weakest = (0..self.heard.len())
-                    .min_by(|left, right| self.heard[*left].mean_dbm.total_cmp(&self.heard[*right].mean_dbm));
-                if let Some(weakest) = weakest.filter(|weakest| self.heard[*weakest].mean_dbm < rssi_dbm) {
-                    self.heard[weakest] = Running::new(station, rssi_dbm);
-                }
-                return;
-            }
-        };
-        self.heard[running].add(rssi_dbm);
+            known.add(step, rssi_dbm);
+            return true;
+        }
+        let first = Running::new(step, station, rssi_dbm);
+        if self.heard.len() < HUBS_PER_POINT_MAX {
+            self.heard.push(first);
+            return true;
+        }
+        let weakest = self
+            .heard
+            .iter_mut()
+            .min_by(|one, other| one.mean_dbm.total_cmp(&other.mean_dbm));
+        match weakest.filter(|weakest| weakest.mean_dbm < rssi_dbm) {
+            Some(weakest) => *weakest = first,
+            None => return false,
+        }
+        true
     }
 
     /// The stations of which enough was heard.
@@ -65,9 +73,10 @@ impl Evidence {
 }
 
 impl Running {
-    const fn new(station: u16, rssi_dbm: f32) -> Self {
+    const fn new(step: u32, station: u16, rssi_dbm: f32) -> Self {
         Self {
             station,
+            step,
             readings: 1,
             mean_dbm: rssi_dbm,
             variance_db2: 0.0,
@@ -76,7 +85,8 @@ impl Running {
 
     /// West's update of mean and variance, which becomes exponential once the memory is full (D. H. D. West, Updating
     /// Mean and Variance Estimates, Communications of the ACM 22(9), 1979).
-    fn add(&mut self, rssi_dbm: f32) {
+    fn add(&mut self, step: u32, rssi_dbm: f32) {
+        self.step = step;
         self.readings = (self.readings + 1).min(READINGS_MEMORY);
         let share = 1.0 / self.readings as f32;
         let off_db = rssi_dbm - self.mean_dbm;
@@ -92,9 +102,10 @@ mod tests {
     #[test]
     fn a_mean_is_told_once_enough_was_heard() {
         let mut evidence = Evidence::default();
-        for rssi_dbm in [-70.0, -65.0, -60.0] {
+        for (step, rssi_dbm) in [(1, -70.0), (2, -65.0), (3, -60.0)] {
             assert_eq!(evidence.means().count(), 0);
-            evidence.add(3, rssi_dbm);
+            assert!(evidence.add(step, 3, rssi_dbm));
+            assert!(!evidence.add(step, 3, 0.0), "once in a step");
         }
         let mean = evidence.means().next().unwrap();
         assert_eq!((mean.station, mean.rssi_dbm), (3, -65.0));
@@ -106,8 +117,8 @@ mod tests {
     fn of_a_thousand_stations_the_best_are_kept() {
         let mut evidence = Evidence::default();
         for station in 0..1_000_u16 {
-            for _ in 0..READINGS_MIN {
-                evidence.add(station, -100.0 + f32::from(station) / 20.0);
+            for step in 0..READINGS_MIN {
+                evidence.add(step, station, -100.0 + f32::from(station) / 20.0);
             }
         }
         let kept: Vec<u16> = evidence.means().map(|mean| mean.station).collect();
@@ -121,8 +132,12 @@ mod tests {
     #[test]
     fn a_mean_follows_a_hub_that_was_turned() {
         let mut evidence = Evidence::default();
-        (0..5_000).for_each(|_| evidence.add(1, -50.0));
-        (0..2 * READINGS_MEMORY).for_each(|_| evidence.add(1, -70.0));
+        for step in 0..5_000 {
+            evidence.add(step, 1, -50.0);
+        }
+        for step in 5_000..5_000 + 2 * READINGS_MEMORY {
+            evidence.add(step, 1, -70.0);
+        }
         assert!(evidence.means().next().unwrap().rssi_dbm < -67.0);
     }
 }

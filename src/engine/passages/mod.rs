@@ -1,7 +1,7 @@
 //! What hubs hear at points that are known anyway: a till, a gate, a beacon on the wall.
 //!
 //! A venue that was never surveyed still learns its radio map, from traffic that says where it is: a sale names the
-//! till, a ticket scan the gate, and a fixed beacon or another hub never moves. Only sums are kept, by point and
+//! till, a ticket scan the gate, and a fixed beacon (the one beside a hub, too) never moves. Only sums are kept, by point and
 //! station; of whom they are is gone when the passage is folded in. Deliberately absent: where points and stations are,
 //! what a map expects there, and building a map, which the engine does.
 
@@ -37,15 +37,12 @@ impl KnownPoints {
         }
     }
 
-    /// A station heard an ordinary tag at a point at this strength, in dBm.
-    pub fn add(&self, point: usize, station: u16, rssi_dbm: f32) {
-        if let Some(evidence) = self.points.get(point) {
-            evidence
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .add(station, rssi_dbm);
-            self.readings.fetch_add(1, Ordering::Relaxed);
-        }
+    /// A station heard an ordinary tag at a point at this strength, in dBm; it counts once in a step.
+    pub fn add(&self, step: u32, point: usize, station: u16, rssi_dbm: f32) {
+        let Some(evidence) = self.points.get(point) else { return };
+        let mut evidence = evidence.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = evidence.add(step, station, rssi_dbm);
+        self.readings.fetch_add(u64::from(counts), Ordering::Relaxed);
     }
 
     /// Readings taken since the start.
