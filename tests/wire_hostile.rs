@@ -312,7 +312,8 @@ async fn a_request_that_makes_no_sense_leaves_its_neighbours_on_the_stream() {
             | app_reply::Body::SignalAck(_)
             | app_reply::Body::OutcomeAck(_)
             | app_reply::Body::Hubs(_)
-            | app_reply::Body::PresenceWatched(_) => panic!("{reply:?}"),
+            | app_reply::Body::PresenceWatched(_)
+            | app_reply::Body::Readings(_) => panic!("{reply:?}"),
         };
         assert_eq!(code, *expected);
     }

@@ -81,6 +81,8 @@ pub const TAGS_MAX: usize = 5;
 pub const TAG_KEY_LEN: usize = 16;
 /// Most consents that one signal may carry.
 pub const CONSENTS_MAX: usize = 8;
+/// Most readings in one reply.
+pub const READINGS_MAX: usize = 128;
 /// Longest id of an action.
 pub const ACTION_LEN_MAX: usize = 64;
 

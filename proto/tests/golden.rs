@@ -13,9 +13,9 @@ use nextbest_proto::v1::{
     self, Answer, AppHello, AppPush, AppReply, AppRequest, AppWelcome, BatchAck, Consent, Decision, Drain, ErrorCode,
     Factors, GatewayToHub, HubFlag, HubGoodbye, HubHealth, HubHello, HubStatus, HubToGateway, HubWelcome, HubsReport,
     HubsRequest, IdentityKind, NotChosen, Outcome, OutcomeAck, OutcomeKind, Place, PresenceBatch, PresenceEvent,
-    PresenceKind, PresenceWatched, Property, Purpose, Query, RadioState, ReasonCode, Sighting, SightingBatch, Signal,
-    SignalAck, SignalKind, Tag, WatchPresence, app_push, app_reply, app_request, gateway_to_hub, hub_to_gateway,
-    property,
+    PresenceKind, PresenceWatched, Property, Purpose, Query, RadioState, Reading, ReadingsReply, ReadingsRequest,
+    ReasonCode, Sighting, SightingBatch, Signal, SignalAck, SignalKind, Tag, WatchPresence, app_push, app_reply,
+    app_request, gateway_to_hub, hub_to_gateway, property,
 };
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
@@ -78,6 +78,12 @@ fn what_an_app_asks() {
         zone: "concourse-n".into(),
     };
     check("app_watch_presence", &asked(app_request::Body::WatchPresence(watch)));
+    let readings = ReadingsRequest {
+        subject: "surveyor".into(),
+        tag: signal().tags.pop(),
+        after: 4_096,
+    };
+    check("app_readings_request", &asked(app_request::Body::Readings(readings)));
 }
 
 #[test]
@@ -113,6 +119,16 @@ fn what_an_app_is_answered() {
         "app_outcome_ack",
         &answered(app_reply::Body::OutcomeAck(OutcomeAck { decision_id: 99 })),
     );
+    let readings = ReadingsReply {
+        readings: vec![Reading {
+            hub_id: "hub-3".into(),
+            rssi_dbm: -71,
+            age_ms: 250,
+        }],
+        next: 4_097,
+        dropped: 3,
+    };
+    check("app_readings", &answered(app_reply::Body::Readings(readings)));
     let error = v1::Error::because(ErrorCode::Overloaded, "Too much to do.").after(250);
     check("app_error", &answered(app_reply::Body::Error(error)));
     check("app_hubs_report", &answered(app_reply::Body::Hubs(hubs_report())));
@@ -178,7 +194,8 @@ fn frame_type(name: &str) -> &'static str {
         | "app_signal_with_keys"
         | "app_outcome"
         | "app_hubs"
-        | "app_watch_presence" => ".nextbest.v1.AppRequest",
+        | "app_watch_presence"
+        | "app_readings_request" => ".nextbest.v1.AppRequest",
         name if name.starts_with("hub_") => ".nextbest.v1.GatewayToHub",
         name if name.starts_with("app_") => ".nextbest.v1.AppReply",
         name if name.starts_with("push_") => ".nextbest.v1.AppPush",

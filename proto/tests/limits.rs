@@ -82,6 +82,15 @@ fn limit_app_request_not_signal_len_max() {
         why: true,
         deadline_ms: u32::MAX,
     }));
+    fits(app_request::Body::Readings(v1::ReadingsRequest {
+        subject: text(SUBJECT_LEN_MAX),
+        tag: Some(Tag {
+            identity_kind: i32::MAX,
+            identity: vec![0xff; IDENTITY_LEN_MAX].into(),
+            ..Tag::default()
+        }),
+        after: u64::MAX,
+    }));
     fits(app_request::Body::Outcome(Outcome {
         subject: text(SUBJECT_LEN_MAX),
         decision_id: u64::MAX,
@@ -133,6 +142,24 @@ fn limit_app_request_len_max() {
         body: Some(app_request::Body::Signal(signal)),
     };
     assert!(request.encoded_len() <= APP_REQUEST_LEN_MAX);
+}
+
+#[test]
+fn limit_readings_max() {
+    let reading = v1::Reading {
+        hub_id: text(HUB_ID_LEN_MAX),
+        rssi_dbm: i32::MIN,
+        age_ms: u32::MAX,
+    };
+    let reply = AppReply {
+        request_id: u64::MAX,
+        body: Some(app_reply::Body::Readings(v1::ReadingsReply {
+            readings: vec![reading; READINGS_MAX],
+            next: u64::MAX,
+            dropped: u64::MAX,
+        })),
+    };
+    assert!(reply.encoded_len() <= APP_REPLY_LEN_MAX);
 }
 
 #[test]

@@ -375,11 +375,21 @@ fn app_request() -> impl Strategy<Value = AppRequest> {
             kind,
         })
     });
+    let readings =
+        (text(), option::of((0..7, vec(any::<u8>(), 0..24))), any::<u64>()).prop_map(|(subject, tag, after)| {
+            let tag = tag.map(|(identity_kind, identity)| Tag {
+                identity_kind,
+                identity: identity.into(),
+                ..Tag::default()
+            });
+            Body::Readings(v1::ReadingsRequest { subject, tag, after })
+        });
     let body = prop_oneof![
         hello,
         query().prop_map(Body::Query),
         signal().prop_map(Body::Signal),
-        outcome
+        outcome,
+        readings
     ];
     (any::<u64>(), option::of(body)).prop_map(|(request_id, body)| AppRequest { request_id, body })
 }

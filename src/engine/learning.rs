@@ -17,6 +17,7 @@ use super::hearers::Hearers;
 use super::locate::{LocatorError, LocatorSettings, SurveyPoint, Track};
 use super::passages::{KnownPoints, Passage};
 use super::spec::Spec;
+use super::watched::Readings;
 use super::{Engine, Generation, locator};
 use crate::model::{TagId, TagKind, Timestamp};
 
@@ -37,6 +38,8 @@ pub(super) struct Tracked {
     pub(super) hearers: Hearers,
     /// Set while a till or a gate has just said where the person is.
     pub(super) passage: Option<Box<Passage>>,
+    /// Set while somebody surveys with the tag.
+    pub(super) readings: Option<Box<Readings>>,
 }
 
 /// How the learning goes, for operators.

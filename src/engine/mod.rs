@@ -29,6 +29,7 @@ mod sightings;
 mod signals;
 pub mod slab;
 pub mod spec;
+mod watched;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -47,6 +48,7 @@ use self::locate::{Locator, LocatorError, Track};
 use self::passages::Passage;
 use self::record::{RECORD_WORDS, Record, Seen};
 use self::slab::Slab;
+use self::watched::{Readings, Watches};
 
 pub use self::customer::{CustomerSlot, TagHandle};
 pub use self::deciding::Scratch;
@@ -60,6 +62,7 @@ pub use self::signals::{
     BACK_IN_STOCK, OUT_OF_STOCK, OutcomeError, PHASE_STARTED, PLACE_CLOSED, PLACE_OPENED, SignalError, SignalOutcome,
     VenueSignalError,
 };
+pub use self::watched::{READINGS_LEN_MAX, Reading, ReadingsSince, WATCH_LAPSES_MS, WATCHED_MAX, WatchError};
 
 /// The phase of the event that nobody named.
 const PHASE_NONE: u32 = 0;
@@ -78,6 +81,7 @@ pub struct Engine {
     /// Built anew while running, from what is learned.
     locator: ArcSwap<Locator>,
     learning: Learning,
+    watches: Watches,
     crowd: Crowd,
     /// Index of the phase plus one.
     phase: AtomicU32,
@@ -146,7 +150,8 @@ impl MemoryBound {
     #[must_use]
     pub fn of(settings: &spec::Settings) -> Self {
         let id_bytes = (customer::CUSTOMER_ID_LEN_MAX + size_of::<(Box<str>, u32)>() * 2) as u64;
-        let tag_bytes = (size_of::<Track>() + size_of::<Passage>()) as u64 + 72 + 2 * 40;
+        let tag_bytes =
+            (size_of::<Track>() + size_of::<Passage>() + size_of::<Option<Box<Readings>>>()) as u64 + 72 + 2 * 40;
         Self {
             customers_bytes: u64::from(settings.customers_max) * (RECORD_WORDS as u64 * 8 + id_bytes),
             tags_bytes: u64::from(settings.tags_max) * tag_bytes,
@@ -189,6 +194,7 @@ impl Engine {
             hubs: Hubs::new(&spec.venue),
             locator: ArcSwap::from_pointee(locator::build(spec, &[])?),
             learning: Learning::new(&spec.venue),
+            watches: Watches::default(),
             crowd: Crowd::new(spec.venue.zones.len(), &places, settings.tag_share),
             phase: AtomicU32::new(settings.phase.map_or(PHASE_NONE, |phase| u32::from(phase) + 1)),
             minute_of_day: AtomicU32::new(MINUTE_UNKNOWN),
@@ -273,6 +279,7 @@ impl Engine {
         self.hubs
             .for_each_zone(now, dead_after_ms, |zone, is_seen| self.crowd.set_seen(zone, is_seen));
         self.identities.tick(now);
+        self.lapse_watches(now);
         self.sweep(now, &generation, on_change);
     }
 

@@ -140,6 +140,9 @@ impl Engine {
             if let Some(passage) = &mut tracked.passage {
                 passage.add(step, station, sighting.rssi_dbm);
             }
+            if let Some(readings) = &mut tracked.readings {
+                readings.add(now, station, sighting.rssi_dbm, sighting.age_ms);
+            }
             let observed = locator.observe(&mut tracked.track, step, station, sighting.rssi_dbm);
             (Some(observed), tracked.hearers)
         };

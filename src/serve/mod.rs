@@ -32,6 +32,7 @@ mod learning;
 mod listener;
 pub mod metrics;
 mod push;
+mod readings;
 mod request_stream;
 mod requests;
 mod service_requests;

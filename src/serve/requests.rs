@@ -113,6 +113,7 @@ impl Session {
             Body::Signal(signal) => self.signal(came, id, signal),
             Body::Outcome(outcome) => self.outcome(came, id, outcome),
             Body::Hubs(hubs) => self.hubs(came, id, hubs, out),
+            Body::Readings(readings) => self.readings(came, id, readings, out),
         };
         answered.unwrap_or_else(|error| self.refuse(id, error, out))
     }
@@ -133,7 +134,7 @@ impl Session {
             }
             Ok(wire::Request {
                 request_id,
-                body: Body::Hello(_) | Body::Signal(_) | Body::Outcome(_) | Body::Hubs(_),
+                body: Body::Hello(_) | Body::Signal(_) | Body::Outcome(_) | Body::Hubs(_) | Body::Readings(_),
             }) => {
                 let sentence = "only a query may come as a datagram, because only a query may be lost";
                 (
@@ -426,7 +427,7 @@ pub(super) fn wire_error(error: WireError) -> v1::Error {
     v1::Error::because(error.code(), error.to_string())
 }
 
-fn no_room(error: NoRoom) -> v1::Error {
+pub(super) fn no_room(error: NoRoom) -> v1::Error {
     match error {
         NoRoom::Full(_) => v1::Error::new(ErrorCode::TableFull),
         NoRoom::IdLength(_) => v1::Error::because(ErrorCode::InvalidField, error.to_string()),

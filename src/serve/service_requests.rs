@@ -1,16 +1,18 @@
-//! What only a service principal may ask: how the venue's own equipment is.
+//! What only a service principal may ask: how the venue's own equipment is, and what it hears of a tag that a survey is
+//! taken with.
 //!
-//! A customer who asks is refused with `not_allowed`. Deliberately absent: anything about one person, which is a
-//! query like anybody's.
+//! A customer who asks is refused with `not_allowed`. Deliberately absent: what is best for one person, which
+//! is a query like anybody's.
 
 use bytes::BytesMut;
 use nextbest_proto::v1::{self, app_reply};
 use prost::Message as _;
 
 use super::hub_book;
-use super::requests::{Session, Then, reply, wire_error};
+use super::readings::readings_since;
+use super::requests::{Session, Then, no_room, reply, wire_error};
 use crate::model::Timestamp;
-use crate::wire::WireError;
+use crate::wire::{self, WireError};
 
 impl Session {
     /// How every hub is.
@@ -25,5 +27,22 @@ impl Session {
         let request = v1::HubsRequest::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let report = hub_book::report(&self.worker.shared, request.first);
         Ok(reply(request_id, app_reply::Body::Hubs(report), out))
+    }
+
+    /// What the hubs hear of a tag. Its carrier has to be named, so that nobody watches a tag without knowing whose it is.
+    pub(super) fn readings(
+        &self,
+        came: Timestamp,
+        request_id: u64,
+        bytes: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<Then, v1::Error> {
+        self.check_service(came)?;
+        let request = v1::ReadingsRequest::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
+        let tag = wire::read_readings(&request).map_err(wire_error)?;
+        let engine = &self.worker.shared.engine;
+        let customer = engine.customer(&request.subject).map_err(no_room)?;
+        let readings = readings_since(engine, came, customer, &tag, request.after)?;
+        Ok(reply(request_id, app_reply::Body::Readings(readings), out))
     }
 }

@@ -33,6 +33,8 @@ pub enum Body<'a> {
     Outcome(&'a [u8]),
     /// How are the hubs: a `HubsRequest`.
     Hubs(&'a [u8]),
+    /// What is heard of a tag? See [`super::read_readings`].
+    Readings(&'a [u8]),
 }
 
 /// A query with what the session needs of it.
@@ -70,7 +72,7 @@ fn read<'a>(message: &'a [u8], request_id: &mut u64) -> Result<Request<'a>, Wire
     while let Some((number, value)) = fields.next()? {
         match number {
             1 => *request_id = value.uint64()?,
-            2..=6 if body.replace((number, value.bytes()?)).is_some() => return Err(WireError::TwoBodies),
+            2..=6 | 8 if body.replace((number, value.bytes()?)).is_some() => return Err(WireError::TwoBodies),
             _ => {}
         }
     }
@@ -79,7 +81,8 @@ fn read<'a>(message: &'a [u8], request_id: &mut u64) -> Result<Request<'a>, Wire
         (3, bytes) => Body::Query(read_query(bytes)?),
         (4, bytes) => Body::Signal(bytes),
         (5, bytes) => Body::Outcome(bytes),
-        (_, bytes) => Body::Hubs(bytes),
+        (6, bytes) => Body::Hubs(bytes),
+        (_, bytes) => Body::Readings(bytes),
     };
     Ok(Request {
         request_id: *request_id,

@@ -21,4 +21,4 @@ pub use decision::{DECISION_LEN_MAX, ReplyTooLarge, decision_push, decision_repl
 pub use error::WireError;
 pub use hub::{HubFrame, read_hub_frame};
 pub use sightings::{BadRecord, SightingBatchReader, Sightings};
-pub use signal::{read_outcome, read_signal, tags_refused};
+pub use signal::{read_outcome, read_readings, read_signal, tags_refused};

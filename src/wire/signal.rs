@@ -79,6 +79,15 @@ pub fn read_outcome(outcome: &v1::Outcome) -> Result<Outcome<'_>, WireError> {
     })
 }
 
+/// The tag that a `ReadingsRequest` is about.
+///
+/// # Errors
+/// [`WireError`] when a field is outside of the contract.
+pub fn read_readings(request: &v1::ReadingsRequest) -> Result<TagId, WireError> {
+    at_most("subject", &request.subject, SUBJECT_LEN_MAX)?;
+    read_tag(request.tag.as_ref().ok_or(WireError::Missing("tag"))?)
+}
+
 fn signal_kind(kind: v1::SignalKind) -> Result<SignalKind, WireError> {
     match kind {
         v1::SignalKind::Unspecified => Err(unknown("kind")),

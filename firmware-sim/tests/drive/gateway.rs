@@ -237,6 +237,7 @@ impl Shared {
                 self.book.send_modify(|book| book.outcomes.push((who, kind)));
                 app_reply::Body::OutcomeAck(v1::OutcomeAck { decision_id })
             }
+            app_request::Body::Readings(_) => app_reply::Body::Error(v1::Error::new(v1::ErrorCode::UnexpectedMessage)),
         }
     }
 

@@ -205,6 +205,17 @@ impl AppClient {
         .await
     }
 
+    /// Asks what the hubs heard of a tag since the last reply; only for a service principal. It is asked again after a
+    /// break, which loses nothing: `after` says from where.
+    ///
+    /// # Errors
+    /// [`RequestError`], of the last attempt.
+    pub async fn readings(&self, request: v1::ReadingsRequest) -> Result<v1::ReadingsReply, RequestError> {
+        let body = |_left_ms| app_request::Body::Readings(request.clone());
+        self.request(Mode::Stream, body, self.settings.request_timeout_ms, Again::Yes)
+            .await
+    }
+
     /// The next push of any session; see [`AppSession::next_push`]. `None` after [`AppClient::close`].
     pub async fn next_push(&self) -> Option<v1::AppPush> {
         self.shared.pushes.next().await

@@ -33,3 +33,4 @@ reply!(SignalAck, v1::SignalAck, "a signal's acknowledgement");
 reply!(Hubs, v1::HubsReport, "a report of the hubs");
 reply!(PresenceWatched, v1::PresenceWatched, "the beginning of a watch");
 reply!(OutcomeAck, v1::OutcomeAck, "an outcome's acknowledgement");
+reply!(Readings, v1::ReadingsReply, "readings");

@@ -242,6 +242,15 @@ impl AppSession {
         .await
     }
 
+    /// Asks what the hubs heard of a tag since the last reply; only for a service principal.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub async fn readings(&self, request: v1::ReadingsRequest) -> Result<v1::ReadingsReply, RequestError> {
+        self.request(Mode::Stream, app_request::Body::Readings(request), REQUEST_TIMEOUT_MS)
+            .await
+    }
+
     /// The next push, [`v1::Drain`] included; `None` when the connection is gone and the queue empty.
     ///
     /// The queue holds [`crate::PUSHES_LEN_MAX`]; when it is full the oldest message goes, because it is about

@@ -1,30 +1,38 @@
 //! `nextbest survey`: where to stand for a site survey, and the survey from what was recorded meanwhile.
 //!
 //! A survey may be taken in parts: `--out` keeps the places that are in the file already, and a place that is taken
-//! again replaces what was there. Deliberately absent: reading a running gateway. It keeps no readings of anybody; hubs
-//! and loggers that do write the recording.
+//! again replaces what was there. [`take`] takes it with a running gateway, place by place; [`live`] is its way there.
+//! Deliberately absent: what a survey means, which is the locator's.
+
+mod file;
+mod live;
+mod places;
+mod take;
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, Subcommand};
 use firmware_sim::replay::recording::read_source;
-use nextbest_venue::Point;
+use nextbest_venue::Venue;
 
+use self::file::SurveyFile;
 use super::Failure;
 use super::locate::refused;
 use super::pack;
 use crate::engine::locate::{FloorLevel, FloorPlan};
-use crate::recording::{Place, Site, SiteFiles, Stop, Walk, heard_at, parse_stops, plan};
+use crate::recording::{Place, Site, SiteFiles, heard_at, parse_stops, plan};
 
 /// Plan a site survey, or make one from a recording and the stops that were made.
 #[derive(Debug, Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
     group = ArgGroup::new("where").required(true).args(["pack", "hubs"]),
     after_help = "Examples:\n  nextbest survey --pack packs/tetam --every 2.5 > plan.csv\n  \
                   nextbest survey --hubs hubs.csv --walkable walkable_1m.csv --every 3 > plan.csv\n  \
-                  nextbest survey --hubs hubs.csv --from walk.csv --stops stops.csv --out survey.csv\n\n\
+                  nextbest survey --hubs hubs.csv --from walk.csv --stops stops.csv --out survey.csv\n  \
+                  nextbest survey take --pack packs/tetam --to 127.0.0.1:4433 --keys keys --tag c0ffee000001 --out survey.csv\n\n\
                   Without --from it prints the places to stand at, so that every walkable place is within --every metres\n\
                   of one, in the order of a short way. Carry a tag that advertises, stand still for 20 s at each, and\n\
                   write down when:\n\n\
@@ -32,6 +40,8 @@ use crate::recording::{Place, Site, SiteFiles, Stop, Walk, heard_at, parse_stops
                   --out may exist: its places are kept, and those that were taken again are replaced."
 )]
 pub(super) struct Arguments {
+    #[command(subcommand)]
+    live: Option<Live>,
     /// The pack whose map says where one can stand.
     #[arg(long, value_name = "DIR", conflicts_with = "from")]
     pack: Option<PathBuf>,
@@ -55,18 +65,24 @@ pub(super) struct Arguments {
     out: Option<PathBuf>,
 }
 
+/// The tag is held at the height of a hand above the level's floor, in metres.
+const HELD_M: f32 = 1.2;
+
+#[derive(Debug, Subcommand)]
+enum Live {
+    Take(take::Arguments),
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if !(0.5..=50.0).contains(&arguments.every) {
-        return Err(Failure::wrong(format!(
-            "--every is {}; expected 0.5 to 50 metres",
-            arguments.every
-        )));
+    if let Some(Live::Take(arguments)) = &arguments.live {
+        return take::run(arguments);
     }
+    check_every(arguments.every)?;
     if let (Some(from), Some(stops), Some(out)) = (&arguments.from, &arguments.stops, &arguments.out) {
-        return take(&site(arguments)?, from, stops, out);
+        return from_recording(&site(arguments)?, from, stops, out);
     }
     let floor = match &arguments.pack {
-        Some(dir) => floor_of(dir)?,
+        Some(dir) => floor_of(&pack::load(dir)?.spec.venue),
         None => site(arguments)?.floor,
     };
     let places = plan(&floor, arguments.every);
@@ -79,6 +95,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+fn check_every(every_m: f32) -> Result<(), Failure> {
+    if (0.5..=50.0).contains(&every_m) {
+        return Ok(());
+    }
+    Err(Failure::wrong(format!(
+        "--every is {every_m}; expected 0.5 to 50 metres"
+    )))
+}
+
 fn site(arguments: &Arguments) -> Result<Site, Failure> {
     let files = SiteFiles {
         hubs: arguments.hubs.clone().unwrap_or_default(),
@@ -89,8 +114,7 @@ fn site(arguments: &Arguments) -> Result<Site, Failure> {
 }
 
 /// The cells of a pack's map.
-fn floor_of(dir: &Path) -> Result<FloorPlan, Failure> {
-    let venue = pack::load(dir)?.spec.venue;
+fn floor_of(venue: &Venue) -> FloorPlan {
     let level = |(raster, level): (&nextbest_venue::Raster, &nextbest_venue::Level)| FloorLevel {
         origin_east_m: raster.origin.east_m,
         origin_north_m: raster.origin.north_m,
@@ -100,18 +124,17 @@ fn floor_of(dir: &Path) -> Result<FloorPlan, Failure> {
         zone: raster.zone.clone(),
         elevation_m: level.elevation_m,
     };
-    Ok(FloorPlan {
+    FloorPlan {
         pitch_m: venue.floor.pitch_m,
         levels: venue.floor.rasters.iter().zip(&venue.levels).map(level).collect(),
-    })
+    }
 }
 
 fn plan_text(floor: &FloorPlan, places: &[Place]) -> String {
     let mut text = "place,x_m,y_m,z_m\n".to_owned();
     for (number, place) in (1..).zip(places) {
         let level = floor.levels.get(usize::from(place.level));
-        // The tag is held at the height of a hand above the level's floor.
-        let height_m = level.map_or(0.0, |level| level.elevation_m) + 1.2;
+        let height_m = level.map_or(0.0, |level| level.elevation_m) + HELD_M;
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
@@ -123,7 +146,7 @@ fn plan_text(floor: &FloorPlan, places: &[Place]) -> String {
 }
 
 /// Makes the survey's lines from a recording, and puts them into the file.
-fn take(site: &Site, from: &Path, stops: &Path, out: &Path) -> Result<(), Failure> {
+fn from_recording(site: &Site, from: &Path, stops: &Path, out: &Path) -> Result<(), Failure> {
     let walks = site.walks(from).map_err(refused)?;
     let [walk] = walks.as_slice() else {
         let what = format!(
@@ -135,25 +158,25 @@ fn take(site: &Site, from: &Path, stops: &Path, out: &Path) -> Result<(), Failur
     };
     let source = read_source(stops).map_err(Failure::wrong)?;
     let stops = parse_stops(&source).map_err(|mistake| refused(mistake.into()))?;
-    let mut kept = kept_lines(out, &stops)?;
-    let before = kept.len();
+    let mut survey = SurveyFile::open(out)?;
+    stops.iter().for_each(|stop| survey.forget(stop));
+    let before = survey.len();
     for (number, stop) in (1..).zip(&stops) {
-        let lines = lines_of(site, walk, stop);
+        let heard = heard_at(walk, stop, site.hubs.len());
         eprintln!(
             "stop {number}, x {}, y {}: {} hubs heard",
             stop.at.east_m,
             stop.at.north_m,
-            lines.len()
+            heard.len()
         );
-        if lines.is_empty() {
+        if heard.is_empty() {
             return Err(Failure::wrong(format!(
                 "nobody heard the tag at stop {number}: are its times those of the recording?"
             )));
         }
-        kept.extend(lines);
+        survey.add(stop, &heard, |hub| site.hubs.get(hub).map_or("", |hub| hub.id.as_str()));
     }
-    let text = format!("{HEAD}\n{}\n", kept.join("\n"));
-    fs::write(out, text).map_err(|error| Failure::wrong(format!("cannot write {}: {error}", out.display())))?;
+    survey.write()?;
     println!(
         "{} stops taken into {}; {before} lines of other places kept",
         stops.len(),
@@ -161,46 +184,3 @@ fn take(site: &Site, from: &Path, stops: &Path, out: &Path) -> Result<(), Failur
     );
     Ok(())
 }
-
-fn lines_of(site: &Site, walk: &Walk, stop: &Stop) -> Vec<String> {
-    let line = |heard: crate::recording::HeardAtStop| {
-        let hub = site.hubs.get(heard.hub).map_or("", |hub| hub.id.as_str());
-        format!(
-            "{},{},{},{hub},{:.2},{:.2},{}",
-            stop.at.east_m, stop.at.north_m, stop.height_m, heard.mean_dbm, heard.spread_db, heard.p75_dbm
-        )
-    };
-    heard_at(walk, stop, site.hubs.len()).into_iter().map(line).collect()
-}
-
-/// The lines of a survey that was begun, without those of places that are taken again.
-fn kept_lines(out: &Path, stops: &[Stop]) -> Result<Vec<String>, Failure> {
-    if !out.exists() {
-        return Ok(Vec::new());
-    }
-    let source = read_source(out).map_err(Failure::wrong)?;
-    let mut lines = source.text.lines();
-    if lines.next().map(str::trim) != Some(HEAD) {
-        return Err(Failure::wrong(format!(
-            "{} is no survey that was begun here; expected the columns {HEAD}",
-            out.display()
-        )));
-    }
-    let taken_again = |line: &&str| {
-        let mut fields = line.split(',').map(|field| field.parse::<f32>().ok());
-        let at = fields
-            .next()
-            .flatten()
-            .zip(fields.next().flatten())
-            .map(|(east_m, north_m)| Point::new(east_m, north_m));
-        at.is_some_and(|at| stops.iter().any(|stop| stop.at.distance_m(at) < SAME_PLACE_M))
-    };
-    Ok(lines
-        .filter(|line| !line.is_empty() && !taken_again(line))
-        .map(str::to_owned)
-        .collect())
-}
-
-const HEAD: &str = "x_m,y_m,z_m,hub,rssi_mean_dbm,rssi_sd_db,rssi_p75_dbm";
-/// Places that are nearer than this are one, in metres.
-const SAME_PLACE_M: f32 = 0.1;
