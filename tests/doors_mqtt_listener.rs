@@ -20,6 +20,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use house::{House, WAIT, food, identify};
 use nextbest::serve::GatewaySettings;
@@ -91,8 +92,11 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 async fn located(house: &House, more: &[&str]) -> String {
     let app = owner(house).await;
+    // A hub that speaks four times a second; faster, its address would be turned away.
+    let mut says = tokio::time::interval(Duration::from_millis(250));
     let zone = async {
         loop {
+            says.tick().await;
             let output = publish(house, "espresense/devices/x/hub-west", HEARD, more);
             assert!(output.status.success(), "{output:?}");
             let zone = app.query(food()).await.unwrap().zone;

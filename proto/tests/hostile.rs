@@ -272,7 +272,7 @@ fn goldens() -> Vec<Golden> {
         .lines()
         .filter_map(|line| line.split_once(" = "));
     let goldens: Vec<Golden> = lines.map(|(name, digits)| golden(name, bytes(digits))).collect();
-    assert_eq!(goldens.len(), 22);
+    assert_eq!(goldens.len(), 29);
     goldens
 }
 
@@ -280,9 +280,14 @@ fn golden(name: &'static str, message: Vec<u8>) -> Golden {
     let (len_max, decode): (_, fn(&[u8]) -> _) = match name {
         "hub_batch_in_a_datagram" => (HUB_TO_GATEWAY_LEN_MAX, again::<SightingBatch>),
         "hub_hello" | "hub_batch" | "hub_health" | "hub_goodbye" => (HUB_TO_GATEWAY_LEN_MAX, again::<HubToGateway>),
-        "app_hello" | "app_query" | "app_signal" | "app_signal_with_keys" | "app_outcome" => {
-            (APP_REQUEST_LEN_MAX, again::<AppRequest>)
-        }
+        "app_hello"
+        | "app_query"
+        | "app_signal"
+        | "app_signal_with_keys"
+        | "app_outcome"
+        | "app_readings_request"
+        | "app_hubs"
+        | "app_watch_presence" => (APP_REQUEST_LEN_MAX, again::<AppRequest>),
         name if name.starts_with("hub_") => (GATEWAY_TO_HUB_LEN_MAX, again::<GatewayToHub>),
         name if name.starts_with("app_") => (APP_REPLY_LEN_MAX, again::<AppReply>),
         _ => (APP_PUSH_LEN_MAX, again::<AppPush>),

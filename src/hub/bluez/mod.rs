@@ -8,7 +8,7 @@
 //! ```
 //!
 //! btleplug gives the events of an adapter, but says neither that the adapter was unplugged nor that bluetoothd was
-//! restarted: its stream then only falls silent. [`watch`] listens on the bus for that. An adapter that is silent for
+//! restarted: its stream then only falls silent. `watch` listens on the bus for that. An adapter that is silent for
 //! [`SILENCE_MAX`] is started again as well, because some controllers stop by themselves.
 //!
 //! Devices that bluetoothd remembers when the scan starts are not sightings: nobody heard them. Deliberately absent:

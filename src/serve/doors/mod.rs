@@ -14,7 +14,7 @@
 //! The doors have one thread, so parsing somebody's JSON delays no hub that speaks QUIC; with the hubs' thread it meets in
 //! the engine only over one tag at a time. A flood is bounded twice: by address before its payload is read, and by hub
 //! before it reaches the engine. Those through whom many hubs speak, a broker and its bridges, are bounded by hub alone.
-//! Reading order: [`Doors`] here, `arrivals`, `bucket`, then a door.
+//! Reading order: `Doors` here, `arrivals`, `bucket`, then a door.
 //!
 //! Deliberately absent: queues. A door that cannot keep up loses datagrams in the kernel and lets TCP wait.
 
