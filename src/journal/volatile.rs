@@ -3,28 +3,46 @@
 //! It keeps the order of the seam honest (append, apply, acknowledge) and costs one atomic addition.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 
-use super::{Journal, JournalError, Position, RECORD_LEN_MAX, Record, Snapshot};
+use super::{Counts, Journal, JournalError, Position, RECORD_LEN_MAX, Record, Snapshot};
 
 /// Counts records and forgets them.
 #[derive(Debug, Default)]
 pub struct Volatile {
     last: AtomicU64,
+    is_closed: AtomicBool,
 }
 
 impl Journal for Volatile {
     fn append(&self, record: &Record<'_>) -> Result<Position, JournalError> {
-        let len = record.payload.len() + record.subject.len();
-        if len > RECORD_LEN_MAX {
-            return Err(JournalError::TooLong(len));
+        if record.payload.len() > RECORD_LEN_MAX {
+            return Err(JournalError::TooLong(record.payload.len()));
+        }
+        if self.is_closed.load(Ordering::Relaxed) {
+            return Err(JournalError::Closed);
         }
         Ok(Position(self.last.fetch_add(1, Ordering::Relaxed) + 1))
     }
 
-    fn durable(&self) -> Position {
+    fn last(&self) -> Position {
         Position(self.last.load(Ordering::Relaxed))
+    }
+
+    fn durable(&self) -> Position {
+        self.last()
+    }
+
+    fn failure(&self) -> Option<String> {
+        None
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            appended: self.last().0,
+            ..Counts::default()
+        }
     }
 
     fn poll_durable(&self, position: Position, _waker: &Waker) -> Poll<Result<(), JournalError>> {
@@ -46,6 +64,11 @@ impl Journal for Volatile {
     fn snapshot(&self) -> Result<Option<Snapshot>, JournalError> {
         Ok(None)
     }
+
+    fn close(&self) -> Result<(), JournalError> {
+        self.is_closed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -60,7 +83,7 @@ mod tests {
         let record = Record {
             at: Timestamp::default(),
             kind: RecordKind::Signal,
-            subject: "ada",
+            subject: None,
             payload: b"bytes",
         };
         let first = journal.append(&record).unwrap();
@@ -71,6 +94,8 @@ mod tests {
             journal.poll_durable(second, Waker::noop()),
             Poll::Ready(Ok(()))
         ));
+        journal.close().unwrap();
+        assert!(matches!(journal.append(&record), Err(JournalError::Closed)));
     }
 
     #[test]
@@ -79,7 +104,7 @@ mod tests {
         let record = Record {
             at: Timestamp::default(),
             kind: RecordKind::Outcome,
-            subject: "",
+            subject: None,
             payload: &payload,
         };
         assert!(matches!(

@@ -288,7 +288,7 @@ impl Session {
         let signal = wire::read_signal(&message).map_err(wire_error)?;
         let is_of_venue = speaker.role == Role::Service && message.subject.is_empty();
         let (position, applied) = if is_of_venue {
-            let position = self.append(came, RecordKind::Signal, "", bytes)?;
+            let position = self.append(came, RecordKind::VenueSignal, bytes)?;
             (
                 position,
                 shared
@@ -297,8 +297,8 @@ impl Session {
                     .map_err(|error| venue_signal_error(&error))?,
             )
         } else {
-            let (subject, customer) = self.customer(&speaker, &message.subject)?;
-            let position = self.append(came, RecordKind::Signal, subject, bytes)?;
+            let (_subject, customer) = self.customer(&speaker, &message.subject)?;
+            let position = self.append(came, RecordKind::Signal, bytes)?;
             let applied = match speaker.role {
                 Role::Service => shared.engine.on_signal(came, customer, &signal),
                 Role::Customer => shared.engine.on_own_signal(came, customer, &signal),
@@ -329,8 +329,8 @@ impl Session {
         let speaker = self.speaker(came)?;
         let message = v1::Outcome::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let outcome = wire::read_outcome(&message).map_err(wire_error)?;
-        let (subject, customer) = self.customer(&speaker, &message.subject)?;
-        let position = self.append(came, RecordKind::Outcome, subject, bytes)?;
+        let (_subject, customer) = self.customer(&speaker, &message.subject)?;
+        let position = self.append(came, RecordKind::Outcome, bytes)?;
         shared
             .engine
             .on_outcome(customer, &outcome)
@@ -395,11 +395,12 @@ impl Session {
         Ok((subject, slot))
     }
 
-    fn append(&self, at: Timestamp, kind: RecordKind, subject: &str, payload: &[u8]) -> Result<Position, v1::Error> {
+    fn append(&self, at: Timestamp, kind: RecordKind, payload: &[u8]) -> Result<Position, v1::Error> {
+        // A volatile journal has no vault, and so no name for a person.
         let record = Record {
             at,
             kind,
-            subject,
+            subject: None,
             payload,
         };
         self.worker
@@ -438,7 +439,8 @@ fn journal_error(error: &JournalError) -> v1::Error {
     match error {
         JournalError::Full => v1::Error::new(ErrorCode::Overloaded).after(1_000),
         JournalError::TooLong(_) => v1::Error::because(ErrorCode::InvalidField, error.to_string()),
-        JournalError::Poisoned | JournalError::Read(_) => v1::Error::because(
+        JournalError::Closed => v1::Error::because(ErrorCode::NotReady, "the gateway is going; ask another, or again"),
+        JournalError::Poisoned | JournalError::Io(_) | JournalError::Damaged { .. } => v1::Error::because(
             ErrorCode::NotReady,
             "the gateway's journal has failed; signals are not taken",
         ),
