@@ -319,6 +319,12 @@ impl Engine {
             .cloned()
     }
 
+    /// Whether a customer is of a higher tier than the pack's lowest.
+    #[must_use]
+    pub fn is_valued(&self, customer: CustomerSlot) -> bool {
+        self.record(customer).is_some_and(|record| record.tier() > 1)
+    }
+
     /// Every place with its queue.
     pub fn queues(&self) -> impl Iterator<Item = PlaceQueue> + '_ {
         (0_u16..).map_while(|place| {

@@ -9,22 +9,27 @@ use std::time::Duration;
 use nextbest_proto::v1::{self, ErrorCode};
 
 use super::latency;
+use super::overload::{QueryClass, RETRY_AFTER_MS};
 use super::shared::Shared;
 use crate::engine::decide::message::LocaleIx;
 use crate::engine::{CustomerSlot, Scratch};
 use crate::model::{Decision, Query, Timestamp};
+use crate::wire::QueryRequest;
 
 /// What the app sessions of a thread share.
 pub(super) struct AppWorker {
     pub(super) shared: Arc<Shared>,
     scratch: RefCell<Scratch>,
+    /// What each query costs beside its decide, so that a test can overload the thread; nothing otherwise.
+    query_cost: Duration,
 }
 
 impl AppWorker {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, query_cost: Duration) -> Self {
         Self {
             shared,
             scratch: RefCell::default(),
+            query_cost,
         }
     }
 
@@ -42,14 +47,35 @@ impl AppWorker {
         let generation = engine.generation();
         let mut scratch = self.scratch.borrow_mut();
         let decision = engine.decide(now, &generation, customer, locale, query, &mut scratch);
+        while began.elapsed() < self.query_cost {
+            std::hint::spin_loop();
+        }
         metrics.decided(began.elapsed());
         write(&decision)
     }
 
-    /// Refuses when the caller has given up: nobody reads an answer that comes after its deadline.
-    pub(super) fn check_deadline(&self, came: Timestamp, now: Timestamp, deadline_ms: u32) -> Result<(), v1::Error> {
-        if deadline_ms > 0 && now.since(came) > Duration::from_millis(u64::from(deadline_ms)) {
+    /// Refuses what nobody would read, because its deadline has passed, and what there is no time for.
+    pub(super) fn admit(
+        &self,
+        came: Timestamp,
+        now: Timestamp,
+        customer: CustomerSlot,
+        request: &QueryRequest<'_>,
+        is_service: bool,
+    ) -> Result<(), v1::Error> {
+        let Shared { engine, overload, .. } = &*self.shared;
+        let wait = overload.apps.wait();
+        let deadline = Duration::from_millis(u64::from(request.deadline_ms));
+        if request.deadline_ms > 0 && (wait > deadline || now.since(came) > deadline) {
             return Err(v1::Error::new(ErrorCode::DeadlinePassed));
+        }
+        let class = if request.query.why || (is_service && request.deadline_ms == 0) {
+            QueryClass::Background
+        } else {
+            QueryClass::Customer
+        };
+        if overload.refuses(class, wait, || engine.is_valued(customer)) {
+            return Err(v1::Error::new(ErrorCode::Overloaded).after(RETRY_AFTER_MS));
         }
         Ok(())
     }

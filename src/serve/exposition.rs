@@ -10,6 +10,7 @@ use nextbest_proto::error::TABLE;
 use super::hub_book;
 use super::hub_exposition;
 use super::metrics::{COUNTERS, DECIDE_BUCKETS_NS, Gauge, Metrics};
+use super::overload::{Overload, Step};
 use super::shared::Shared;
 use crate::engine::IdentityCounts;
 
@@ -32,6 +33,7 @@ fn write_all(shared: &Shared, text: &mut String) -> fmt::Result {
     metrics.doors.write(text)?;
     write_identities(&shared.engine.identities(), text)?;
     write_engine(shared, text)?;
+    write_overload(&shared.overload, text)?;
     hub_exposition::write(&hub_book::statuses(shared), text)
 }
 
@@ -206,6 +208,28 @@ fn write_engine(shared: &Shared, text: &mut String) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+fn write_overload(overload: &Overload, text: &mut String) -> fmt::Result {
+    gauge(
+        text,
+        "nextbest_shed_step",
+        "What is left undone at the moment, from 0 (nothing) to 7 (also queries).",
+        overload.step() as u8,
+    )?;
+    const SHED: &str = "nextbest_shed_total";
+    head(
+        text,
+        SHED,
+        "What was left undone, by the step that named it.",
+        "counter",
+    )?;
+    for step in Step::ALL.into_iter().filter(|step| *step != Step::None) {
+        writeln!(text, "{SHED}{{step=\"{}\"}} {}", step.name(), overload.shed(step))?;
+    }
+    const STALLS: &str = "nextbest_stalls_total";
+    head(text, STALLS, "How often a thread did not turn for too long.", "counter")?;
+    writeln!(text, "{STALLS} {}", overload.stalls())
 }
 
 fn write_learning(engine: &crate::engine::Engine, text: &mut String) -> fmt::Result {

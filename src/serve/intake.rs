@@ -8,10 +8,14 @@ use nextbest_proto::v1::{self, ErrorCode};
 use nextbest_venue::HubIx;
 
 use super::metrics::{Counter, Metrics};
+use super::overload::Step;
 use super::shared::Shared;
 use crate::engine::{HubIntake, SightingOutcome};
-use crate::model::Timestamp;
+use crate::model::{STEP_MS, Sighting, Timestamp};
 use crate::wire::{HubFrame, SightingBatchReader, read_hub_frame};
+
+/// A sighting that its hub has kept for longer was late before it came.
+const LATE_MS: u32 = 4 * STEP_MS as u32;
 
 /// What a hub session has taken.
 pub(super) struct Intake {
@@ -65,6 +69,7 @@ impl Intake {
         mut chunk: &[u8],
     ) -> Result<Taken, v1::Error> {
         let now = shared.clock.now();
+        let _noted = shared.overload.hubs.wait();
         let mut tally = Tally::default();
         let taken = loop {
             match reader.next(&mut chunk) {
@@ -129,17 +134,33 @@ impl Intake {
     }
 
     fn take_batch(&mut self, shared: &Shared, now: Timestamp, batch: &SightingBatchReader<'_>, tally: &mut Tally) {
+        let step = shared.overload.step();
         for (sequence, sighting) in batch.sightings() {
             let Ok(sighting) = sighting else {
                 tally.bad += 1;
                 self.engine.skip(sequence);
                 continue;
             };
+            if let Some(shed_for) = shed_for(step, sequence, &sighting) {
+                // It counts as taken: sent again it would cost the same again.
+                self.engine.skip(sequence);
+                shared.overload.count(shed_for, 1);
+                continue;
+            }
             let outcome = shared.engine.on_sighting(now, &mut self.engine, sequence, &sighting);
             tally.count(shared, outcome);
         }
         shared.engine.on_hub_alive(now, &mut self.engine);
     }
+}
+
+/// The step for which a sighting is not looked at, if there is not the time for it.
+fn shed_for(step: Step, sequence: u64, sighting: &Sighting) -> Option<Step> {
+    if step >= Step::LateSightings && sighting.age_ms > LATE_MS {
+        return Some(Step::LateSightings);
+    }
+    // A tag is heard several times a second by several hubs; every second time still says where it is.
+    (step >= Step::LiveSightings && !sequence.is_multiple_of(2)).then_some(Step::LiveSightings)
 }
 
 /// What one chunk brought.

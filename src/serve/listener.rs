@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nextbest_proto::v1::{self, ErrorCode};
-use quinn::{Connection, Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime};
+use quinn::{Connection, Endpoint, EndpointConfig, Incoming, Runtime as _, ServerConfig, TokioRuntime};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::closing::close_code;
 use super::metrics::{Counter, Gauge, Metrics};
+use super::overload::{BacklogOf, ProbedSocket, Step};
 use super::shared::{Shared, Stage};
 use super::transport::{INCOMING_MAX, Limits};
 
@@ -62,13 +63,19 @@ impl Listener {
         limits: Limits,
         open: Gauge,
     ) -> io::Result<Self> {
-        let runtime = Arc::new(TokioRuntime);
-        let endpoint = Endpoint::new(EndpointConfig::default(), Some(config), socket, runtime)?;
-        let connected = if open == Gauge::Apps {
-            Counter::AppConnected
+        let (connected, backlog): (_, BacklogOf) = if open == Gauge::Apps {
+            (Counter::AppConnected, |overload| &overload.apps)
         } else {
-            Counter::HubConnected
+            (Counter::HubConnected, |overload| &overload.hubs)
         };
+        let socket = ProbedSocket::new(
+            TokioRuntime.wrap_udp_socket(socket)?,
+            Arc::clone(&shared.overload),
+            backlog,
+        );
+        let runtime = Arc::new(TokioRuntime);
+        let endpoint =
+            Endpoint::new_with_abstract_socket(EndpointConfig::default(), Some(config), Arc::new(socket), runtime)?;
         Ok(Self {
             endpoint,
             shared,
@@ -121,7 +128,16 @@ impl Listener {
             metrics.count(Counter::HandshakeRefused);
             return incoming.refuse();
         }
-        if self.handshakes.get() > INCOMING_MAX / 4 && !incoming.remote_address_validated() && incoming.may_retry() {
+        let is_shedding = self.shared.overload.is_at(Step::Connections);
+        if is_shedding && incoming.remote_address_validated() {
+            self.shared.overload.count(Step::Connections, 1);
+            metrics.count(Counter::HandshakeRefused);
+            return incoming.refuse();
+        }
+        if (is_shedding || self.handshakes.get() > INCOMING_MAX / 4)
+            && !incoming.remote_address_validated()
+            && incoming.may_retry()
+        {
             metrics.count(Counter::HandshakeRetried);
             let _sent = incoming.retry();
             return;

@@ -6,6 +6,7 @@
 //! other hubs ----> [thread "doors"] MQTT, HTTP, UDP payloads ------+
 //! people --HTTPS-> [thread "http"] health, readiness, metrics ------+
 //!                  [thread "learning"] the radio map, once a minute +
+//!                  [thread "watch"] is there too much to do? ---------+
 //! ```
 //!
 //! Each thread has a runtime of its own and a session never leaves its thread. Starting binds every socket first,
@@ -31,6 +32,7 @@ mod latency;
 mod learning;
 mod listener;
 pub mod metrics;
+pub mod overload;
 mod push;
 mod readings;
 mod request_stream;
@@ -63,6 +65,7 @@ use self::hub_worker::HubWorker;
 use self::keys::{KeyFolder, KeysError};
 use self::listener::Listener;
 use self::metrics::{Gauge, Metrics};
+use self::overload::{Beat, Overload};
 use self::shared::{Shared, Stage};
 use self::subscribers::Subscribers;
 use self::transport::{Limits, TransportError};
@@ -91,6 +94,11 @@ pub struct GatewaySettings {
     pub drain_wait: Duration,
     /// The doors for other makers' hubs; by default all are shut.
     pub doors: DoorsSettings,
+    /// The bound on memory that was printed; close to it work is shed. `None`: there is none.
+    pub memory_bytes_max: Option<u64>,
+    /// What each query costs beside its decide, so that a test can overload a gateway with the load that one machine
+    /// makes. Zero, unless somebody tests.
+    pub test_query_cost: Duration,
 }
 
 /// Longest wait for peers to leave, so that a stop takes five seconds at most.
@@ -110,6 +118,8 @@ impl Default for GatewaySettings {
             busy_poll: false,
             drain_wait: Duration::from_secs(1),
             doors: DoorsSettings::default(),
+            memory_bytes_max: None,
+            test_query_cost: Duration::ZERO,
         }
     }
 }
@@ -136,6 +146,8 @@ impl From<&ServeSettings> for GatewaySettings {
             busy_poll: false,
             drain_wait: Duration::from_secs(u64::from(pack.drain_s)).min(DRAIN_WAIT_MAX),
             doors: DoorsSettings::default(),
+            memory_bytes_max: None,
+            test_query_cost: Duration::ZERO,
         }
     }
 }
@@ -193,6 +205,7 @@ pub struct Gateway {
     http_addrs: Vec<SocketAddr>,
     door_addrs: DoorAddrs,
     metrics: Arc<Metrics>,
+    overload: Arc<Overload>,
     stage: watch::Sender<Stage>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -231,6 +244,7 @@ impl Gateway {
         let http = bind_https(settings)?;
         let (stage, stage_receiver) = watch::channel(Stage::Serving);
         let metrics = Arc::new(Metrics::default());
+        let overload = Arc::new(Overload::default());
         let hub_book = HubBook::new(engine.generation().venue().hubs.len());
         let shared = Arc::new(Shared {
             engine,
@@ -241,6 +255,7 @@ impl Gateway {
             venue_id: keys.venue_id().to_owned(),
             subscribers: Subscribers::default(),
             hub_book,
+            overload: Arc::clone(&overload),
             requests_open_max: apps.bidi_streams_max,
             stage: stage_receiver,
         });
@@ -251,6 +266,7 @@ impl Gateway {
             http_addrs,
             door_addrs: doors.addrs(),
             metrics,
+            overload,
             stage,
             threads: Vec::new(),
         };
@@ -260,26 +276,24 @@ impl Gateway {
         gateway.thread("hubs", false, move || {
             let listener = Listener::new(Arc::clone(&of_hubs), hub_socket, hub_config, hubs, Gauge::Hubs)?;
             let worker = Rc::new(HubWorker::new(Arc::clone(&of_hubs)));
+            tokio::task::spawn_local(overload::beat(Arc::clone(&of_hubs), Beat::Hubs));
             tokio::task::spawn_local(ticking::run(of_hubs));
             Ok(listener.run(drain_wait, move |connection| {
                 hub_session::run(Rc::clone(&worker), connection)
             }))
         })?;
-        let of_apps = Arc::clone(&shared);
+        let (of_apps, query_cost) = (Arc::clone(&shared), settings.test_query_cost);
         gateway.thread("apps", settings.busy_poll, move || {
             let listener = Listener::new(Arc::clone(&of_apps), app_socket, app_config, apps, Gauge::Apps)?;
-            let worker = Rc::new(AppWorker::new(of_apps));
+            tokio::task::spawn_local(overload::beat(Arc::clone(&of_apps), Beat::Apps));
+            let worker = Rc::new(AppWorker::new(of_apps, query_cost));
             Ok(listener.run(drain_wait, move |connection| {
                 app_session::run(Rc::clone(&worker), connection)
             }))
         })?;
-        let of_learning = Arc::clone(&shared);
-        gateway.thread("learning", false, move || Ok(learning::run(of_learning)))?;
+        gateway.look_after(&shared, settings.memory_bytes_max)?;
         gateway.open_doors(&shared, &settings.doors, doors)?;
-        for (socket, _) in http {
-            let (tls, shared) = (transport::http_config(keys)?, Arc::clone(&shared));
-            gateway.thread("http", false, move || http::serve(shared, socket, tls))?;
-        }
+        gateway.open_http(&shared, keys, http)?;
         Ok(gateway)
     }
 
@@ -313,6 +327,12 @@ impl Gateway {
         &self.metrics
     }
 
+    /// What the gateway leaves undone when there is too much to do.
+    #[must_use]
+    pub const fn overload(&self) -> &Arc<Overload> {
+        &self.overload
+    }
+
     /// Tells every peer to go, waits for them as long as the settings say, and closes. Blocks for five seconds at
     /// most; call it outside of a runtime, or from a thread that may block.
     pub fn stop(mut self) {
@@ -322,6 +342,27 @@ impl Gateway {
                 tracing::error!("a thread of the gateway has panicked");
             }
         }
+    }
+
+    /// Starts the threads that no peer talks to.
+    fn look_after(&mut self, shared: &Arc<Shared>, memory_bytes_max: Option<u64>) -> Result<(), StartError> {
+        let (of_watch, of_learning) = (Arc::clone(shared), Arc::clone(shared));
+        self.thread("watch", false, move || Ok(overload::run(of_watch, memory_bytes_max)))?;
+        self.thread("learning", false, move || Ok(learning::run(of_learning)))
+    }
+
+    /// Starts a thread for each HTTP listener.
+    fn open_http(
+        &mut self,
+        shared: &Arc<Shared>,
+        keys: &KeyFolder,
+        sockets: Vec<(TcpListener, SocketAddr)>,
+    ) -> Result<(), StartError> {
+        for (socket, _) in sockets {
+            let (tls, shared) = (transport::http_config(keys)?, Arc::clone(shared));
+            self.thread("http", false, move || http::serve(shared, socket, tls))?;
+        }
+        Ok(())
     }
 
     /// Starts the thread of the doors, when a door is open.

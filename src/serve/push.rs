@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::closing::WRITE_WAIT;
 use super::metrics::Counter;
+use super::overload::Step;
 use super::requests::Session;
 use super::shared::Stage;
 use crate::engine::CustomerSlot;
@@ -77,6 +78,9 @@ fn decide(session: &Session, customer: CustomerSlot, out: &mut BytesMut) {
         .any(|name| name == PLACEMENT);
     if !has_pushes || session.is_expired() {
         return shared.metrics.count(Counter::PushNothing);
+    }
+    if shared.overload.sheds(Step::Pushes) {
+        return shared.metrics.count(Counter::PushUnsent);
     }
     let query = Query {
         placement: PLACEMENT,

@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 
 use super::app_worker::AppWorker;
 use super::metrics::Counter;
+use super::overload::{RETRY_AFTER_MS, Step};
 use super::request_stream::error_reply;
 use super::token::Role;
 use super::transport::SERVICE_STREAMS_MAX;
@@ -272,7 +273,8 @@ impl Session {
         let now = shared.clock.now();
         let speaker = self.speaker(now)?;
         let (_subject, customer) = self.customer(&speaker, request.subject)?;
-        self.worker.check_deadline(came, now, request.deadline_ms)?;
+        let is_service = speaker.role == Role::Service;
+        self.worker.admit(came, now, customer, request, is_service)?;
         self.worker
             .decide(now, customer, speaker.locale, &request.query, |decision| {
                 write(decision, out)
@@ -286,6 +288,10 @@ impl Session {
         let speaker = self.speaker(came)?;
         let message = v1::Signal::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let signal = wire::read_signal(&message).map_err(wire_error)?;
+        // Whoever withdraws a consent is heard whatever there is to do.
+        if !signal.consents.iter().any(|consent| !consent.allowed) {
+            self.check_step(Step::Signals)?;
+        }
         let is_of_venue = speaker.role == Role::Service && message.subject.is_empty();
         let (position, applied) = if is_of_venue {
             let position = self.append(came, RecordKind::VenueSignal, bytes)?;
@@ -344,6 +350,14 @@ impl Session {
             position,
             reply: app_reply::Body::OutcomeAck(ack),
         }))
+    }
+
+    /// Refuses what there is no time for at the moment.
+    pub(super) fn check_step(&self, step: Step) -> Result<(), v1::Error> {
+        if self.worker.shared.overload.sheds(step) {
+            return Err(v1::Error::new(ErrorCode::Overloaded).after(RETRY_AFTER_MS));
+        }
+        Ok(())
     }
 
     /// Refuses everybody but a service principal, whose token has not ended.
@@ -437,7 +451,7 @@ pub(super) fn no_room(error: NoRoom) -> v1::Error {
 
 fn journal_error(error: &JournalError) -> v1::Error {
     match error {
-        JournalError::Full => v1::Error::new(ErrorCode::Overloaded).after(1_000),
+        JournalError::Full => v1::Error::new(ErrorCode::Overloaded).after(RETRY_AFTER_MS),
         JournalError::TooLong(_) => v1::Error::because(ErrorCode::InvalidField, error.to_string()),
         JournalError::Closed => v1::Error::because(ErrorCode::NotReady, "the gateway is going; ask another, or again"),
         JournalError::Poisoned | JournalError::Io(_) | JournalError::Damaged { .. } => v1::Error::because(

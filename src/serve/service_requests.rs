@@ -9,6 +9,7 @@ use nextbest_proto::v1::{self, app_reply};
 use prost::Message as _;
 
 use super::hub_book;
+use super::overload::Step;
 use super::readings::readings_since;
 use super::requests::{Session, Then, no_room, reply, wire_error};
 use crate::model::Timestamp;
@@ -24,6 +25,7 @@ impl Session {
         out: &mut BytesMut,
     ) -> Result<Then, v1::Error> {
         self.check_service(came)?;
+        self.check_step(Step::Reports)?;
         let request = v1::HubsRequest::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let report = hub_book::report(&self.worker.shared, request.first);
         Ok(reply(request_id, app_reply::Body::Hubs(report), out))
@@ -38,6 +40,7 @@ impl Session {
         out: &mut BytesMut,
     ) -> Result<Then, v1::Error> {
         self.check_service(came)?;
+        self.check_step(Step::Reports)?;
         let request = v1::ReadingsRequest::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let tag = wire::read_readings(&request).map_err(wire_error)?;
         let engine = &self.worker.shared.engine;

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::clock::Clock;
 use super::hub_book::HubBook;
 use super::metrics::Metrics;
+use super::overload::Overload;
 use super::subscribers::Subscribers;
 use super::token::TokenVerifier;
 use crate::engine::Engine;
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) venue_id: String,
     pub(super) subscribers: Subscribers,
     pub(super) hub_book: HubBook,
+    pub(super) overload: Arc<Overload>,
     /// Requests that one app connection may have open.
     pub(super) requests_open_max: u32,
     pub(super) stage: watch::Receiver<Stage>,

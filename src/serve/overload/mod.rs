@@ -1,0 +1,103 @@
+//! More than the machine can do: what is measured, what is left undone first, and what never is.
+//!
+//! Three things are measured ten times a second: how long packets wait in the kernel before each listener reads
+//! them ([`backlog`]), how much of the printed memory bound is in use ([`memory`]), and whether a thread still
+//! turns ([`watch`]). [`shedding`] turns them into one of eight steps. What a step leaves undone is asked where it
+//! would be done, by one atomic read; each answer that is not given is counted by its step.
+//!
+//! A query is judged by itself as well: who has waited too long is told so at once, because a late answer costs as
+//! much as a good one and helps nobody. Deliberately absent: queues of our own. The kernel's buffer is the queue,
+//! and packets that were read are answered or refused before the next are read.
+
+mod backlog;
+pub mod memory;
+mod queries;
+mod shedding;
+mod watch;
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+pub(super) use self::backlog::{Backlog, BacklogOf, ProbedSocket};
+pub(super) use self::queries::QueryClass;
+use self::queries::Turn;
+pub use self::shedding::Step;
+pub(super) use self::watch::{Beat, beat, run};
+
+/// How long a refused peer should wait before it asks again, in milliseconds. The client adds a jitter of its own.
+pub(super) const RETRY_AFTER_MS: u32 = 1_000;
+
+/// What is left undone at the moment, and how much was.
+#[derive(Debug, Default)]
+pub struct Overload {
+    step: AtomicU8,
+    /// By step: what was not done for it.
+    shed: [AtomicU64; Step::ALL.len()],
+    pub(super) apps: Backlog,
+    pub(super) hubs: Backlog,
+    turn: Turn,
+    pub(super) beats: watch::Beats,
+}
+
+impl Overload {
+    /// The step in force.
+    #[must_use]
+    pub fn step(&self) -> Step {
+        Step::from_number(self.step.load(Ordering::Relaxed))
+    }
+
+    /// Whether `step` is in force, so that what it names is left undone. Counts it when it is.
+    pub(super) fn sheds(&self, step: Step) -> bool {
+        let is_in_force = self.step() >= step;
+        if is_in_force {
+            self.count(step, 1);
+        }
+        is_in_force
+    }
+
+    /// Whether `step` is in force. Whoever asks counts what it leaves undone with [`Overload::count`].
+    pub(super) fn is_at(&self, step: Step) -> bool {
+        self.step() >= step
+    }
+
+    /// Counts what was left undone for a step.
+    pub(super) fn count(&self, step: Step, n: u64) {
+        if let Some(cell) = self.shed.get(step as usize) {
+            cell.fetch_add(n, Ordering::Relaxed);
+        }
+    }
+
+    /// What was left undone for a step since the start.
+    #[must_use]
+    pub fn shed(&self, step: Step) -> u64 {
+        self.shed
+            .get(step as usize)
+            .map_or(0, |cell| cell.load(Ordering::Relaxed))
+    }
+
+    /// Whether a query that has waited for so long is refused. Counts it when it is. Whether a customer is of a higher
+    /// tier is asked only when it makes a difference.
+    pub(super) fn refuses(&self, class: QueryClass, wait: Duration, is_valued: impl FnOnce() -> bool) -> bool {
+        let is_late = wait > class.wait_max();
+        let class = if is_late && class == QueryClass::Customer && is_valued() {
+            QueryClass::Valued
+        } else {
+            class
+        };
+        let is_refused = is_late && self.turn.refuses(class, wait);
+        if is_refused {
+            self.count(Step::Queries, 1);
+        }
+        is_refused
+    }
+
+    /// How often a thread did not turn for longer than it may.
+    #[must_use]
+    pub fn stalls(&self) -> u64 {
+        self.beats.stalls()
+    }
+
+    fn set_step(&self, step: Step) {
+        self.step.store(step as u8, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,212 @@
+//! What is left undone first: eight steps, and when each begins and ends.
+//!
+//! The order is that of what a person in the venue would miss least. Queries are last, and among them those that
+//! somebody looks at are last of all. Never shed: withdrawing a consent, erasing, health, and draining. Pure: the
+//! shell measures, this decides.
+
+use std::time::Duration;
+
+/// What is left undone. Each step includes those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Step {
+    /// Nothing.
+    #[default]
+    None = 0,
+    /// Reports for operators: hubs, readings, exports.
+    Reports = 1,
+    /// Sightings that a hub has kept for a while.
+    LateSightings = 2,
+    /// Every second sighting: the next one of the same tag is a fraction of a second away.
+    LiveSightings = 3,
+    /// Messages that nobody asked for.
+    Pushes = 4,
+    /// Connections that are new.
+    Connections = 5,
+    /// Signals, which their sender keeps and sends again. Not those that withdraw a consent.
+    Signals = 6,
+    /// Queries, those of least worth first.
+    Queries = 7,
+}
+
+impl Step {
+    /// Every step, in order.
+    pub const ALL: [Self; 8] = [
+        Self::None,
+        Self::Reports,
+        Self::LateSightings,
+        Self::LiveSightings,
+        Self::Pushes,
+        Self::Connections,
+        Self::Signals,
+        Self::Queries,
+    ];
+
+    /// The step's name in metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Reports => "reports",
+            Self::LateSightings => "late_sightings",
+            Self::LiveSightings => "live_sightings",
+            Self::Pushes => "pushes",
+            Self::Connections => "connections",
+            Self::Signals => "signals",
+            Self::Queries => "queries",
+        }
+    }
+
+    pub(super) fn from_number(number: u8) -> Self {
+        Self::ALL.get(usize::from(number)).copied().unwrap_or_default()
+    }
+}
+
+/// What was measured since the last check.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Load {
+    /// How long packets of apps waited on average before they were read.
+    pub(super) apps_backlog: Duration,
+    /// The same of hubs.
+    pub(super) hubs_backlog: Duration,
+    /// Memory in use, as a share of the bound.
+    pub(super) memory_share: f32,
+}
+
+/// A backlog and a share of the memory from which a step is in force.
+struct Trigger {
+    backlog: Duration,
+    memory_share: f32,
+    step: Step,
+}
+
+/// The steps that are entered at once; those between come with them.
+const TRIGGERS: [Trigger; 3] = [
+    Trigger {
+        backlog: Duration::from_millis(5),
+        memory_share: 0.85,
+        step: Step::LiveSightings,
+    },
+    Trigger {
+        backlog: Duration::from_millis(20),
+        memory_share: 0.92,
+        step: Step::Connections,
+    },
+    Trigger {
+        backlog: Duration::from_millis(50),
+        memory_share: 0.95,
+        step: Step::Queries,
+    },
+];
+/// A trigger holds until what it measures is below this share of it, so that a step does not flap.
+const RELEASE_SHARE: f32 = 0.8;
+/// Checks in a row that must ask for less before less is shed: half a second.
+const CALM_CHECKS: u32 = 5;
+
+/// The step in force, and how long less has been asked for.
+#[derive(Debug, Default)]
+pub(super) struct Shedding {
+    step: Step,
+    calm_checks: u32,
+}
+
+impl Shedding {
+    /// The step for what was measured. More is shed at once, less after half a second of calm.
+    pub(super) fn next(&mut self, load: &Load) -> Step {
+        if wanted(load, 1.0) > self.step {
+            self.step = wanted(load, 1.0);
+            self.calm_checks = 0;
+            return self.step;
+        }
+        let held = wanted(load, RELEASE_SHARE);
+        self.calm_checks = if held < self.step { self.calm_checks + 1 } else { 0 };
+        if self.calm_checks >= CALM_CHECKS {
+            self.step = held;
+            self.calm_checks = 0;
+        }
+        self.step
+    }
+}
+
+/// The step that a load asks for, with every trigger at `share` of its threshold.
+fn wanted(load: &Load, share: f32) -> Step {
+    let mut step = Step::None;
+    for trigger in &TRIGGERS {
+        let backlog = trigger.backlog.mul_f32(share);
+        // Hubs have a listener of their own: a flood of them is shed among sightings alone.
+        let hubs = load.hubs_backlog > backlog && trigger.step <= Step::LiveSightings;
+        if load.apps_backlog > backlog || hubs || load.memory_share > trigger.memory_share * share.max(0.97) {
+            step = step.max(trigger.step);
+        }
+    }
+    step
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apps(backlog_ms: u64) -> Load {
+        Load {
+            apps_backlog: Duration::from_millis(backlog_ms),
+            ..Load::default()
+        }
+    }
+
+    #[test]
+    fn more_is_shed_at_once_and_less_after_half_a_second() {
+        let mut shedding = Shedding::default();
+        assert_eq!(shedding.next(&apps(4)), Step::None);
+        assert_eq!(shedding.next(&apps(6)), Step::LiveSightings);
+        assert_eq!(shedding.next(&apps(60)), Step::Queries);
+        for check in 1..CALM_CHECKS {
+            assert_eq!(shedding.next(&apps(0)), Step::Queries, "calm check {check}");
+        }
+        assert_eq!(shedding.next(&apps(0)), Step::None);
+    }
+
+    #[test]
+    fn a_load_at_the_threshold_does_not_flap() {
+        let mut shedding = Shedding::default();
+        let _entered = shedding.next(&apps(21));
+        for check in 0..100 {
+            let backlog_ms = if check % 2 == 0 { 19 } else { 21 };
+            assert_eq!(shedding.next(&apps(backlog_ms)), Step::Connections, "check {check}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_hubs_costs_sightings_alone() {
+        let load = Load {
+            hubs_backlog: Duration::from_secs(1),
+            ..Load::default()
+        };
+        assert_eq!(Shedding::default().next(&load), Step::LiveSightings);
+    }
+
+    #[test]
+    fn memory_alone_is_a_reason() {
+        for (memory_share, step) in [
+            (0.84, Step::None),
+            (0.86, Step::LiveSightings),
+            (0.93, Step::Connections),
+            (0.96, Step::Queries),
+        ] {
+            let load = Load {
+                memory_share,
+                ..Load::default()
+            };
+            assert_eq!(Shedding::default().next(&load), step, "{memory_share}");
+        }
+    }
+
+    #[test]
+    fn every_step_has_its_number_and_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> = Step::ALL.iter().map(|step| step.name()).collect();
+        assert_eq!(names.len(), Step::ALL.len());
+        for step in Step::ALL {
+            assert_eq!(Step::from_number(step as u8), step);
+        }
+        assert_eq!(Step::from_number(200), Step::None);
+    }
+}
