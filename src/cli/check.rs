@@ -6,8 +6,9 @@ use clap::Args;
 
 use super::{Failure, pack};
 use crate::config::Pack;
-use crate::engine::MemoryBound;
 use crate::serve::GatewaySettings;
+use crate::serve::overload::memory::machine_bytes;
+use crate::serve::worst_case::{Bytes, WorstCase};
 
 /// Check a pack: every mistake at once, with file, line and column; or what is in it.
 #[derive(Debug, Args)]
@@ -53,42 +54,15 @@ fn contents(pack: &Pack) -> String {
     [map, journey, actions].join("\n")
 }
 
-/// The most memory that a gateway with this pack takes.
-pub(super) fn memory(pack: &Pack) -> String {
-    let bound = MemoryBound::of(&pack.spec.settings);
-    let (engine, transport) = (
-        bound.total_bytes(),
-        GatewaySettings::from(&pack.serve).transport_bytes_max() as u64,
-    );
-    format!(
-        "memory    at most {}: {} for {} customers and {} tags, {} for {} apps and {} hubs",
-        bytes(engine + transport),
-        bytes(engine),
-        pack.spec.settings.customers_max,
-        pack.spec.settings.tags_max,
-        bytes(transport),
-        pack.serve.app_connections_max,
-        pack.serve.hub_connections_max,
-    )
-}
-
-fn bytes(count: u64) -> String {
-    const MIB: u64 = 1 << 20;
-    match count {
-        0..MIB => format!("{} KiB", count.div_ceil(1 << 10)),
-        MIB.. if count < 1 << 30 => format!("{} MiB", count.div_ceil(MIB)),
-        _ => format!("{:.1} GiB", count as f64 / f64::from(1 << 30)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn sizes_read_well() {
-        assert_eq!(bytes(1_000), "1 KiB");
-        assert_eq!(bytes(5 << 20), "5 MiB");
-        assert_eq!(bytes(3 << 29), "1.5 GiB");
+/// The most memory that a gateway with this pack takes, and whether this machine has it.
+fn memory(pack: &Pack) -> String {
+    let worst = WorstCase::of(&pack.spec.settings, &GatewaySettings::from(&pack.serve));
+    let line = format!("memory    {worst}");
+    match machine_bytes().filter(|machine| worst.total_bytes() > *machine) {
+        Some(machine) => format!(
+            "{line}\n          this machine has {} and would not serve it",
+            Bytes(machine)
+        ),
+        None => line,
     }
 }

@@ -11,12 +11,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
-use super::{Failure, check, pack};
+use super::{Failure, pack};
 use crate::config::Pack;
 use crate::config::doors::Doors;
 use crate::serve::clock::{Clock, SPEED_MAX};
 use crate::serve::doors::DoorsSettings;
 use crate::serve::keys::KeyFolder;
+use crate::serve::overload::memory::machine_bytes;
+use crate::serve::worst_case::{Bytes, WorstCase};
 use crate::serve::{Gateway, GatewaySettings};
 use crate::wire::payload::PathLoss;
 
@@ -73,8 +75,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let clock = Clock::start_scaled(arguments.test_clock_speed);
     let doors = arguments.doors.as_deref().map(|path| doors(path, &pack));
     let doors = doors.transpose()?.unwrap_or_default();
-    let gateway = Gateway::start(&settings(arguments, &pack, doors), engine, &keys, clock).map_err(Failure::wrong)?;
-    say_where(&gateway, &pack, clock);
+    let mut settings = settings(arguments, &pack, doors);
+    let worst = WorstCase::of(&pack.spec.settings, &settings);
+    refuse_what_does_not_fit(&worst)?;
+    settings.memory_bytes_max = Some(worst.total_bytes());
+    let gateway = Gateway::start(&settings, engine, &keys, clock).map_err(Failure::wrong)?;
+    say_where(&gateway, &pack, &worst, clock);
     wait_to_stop().map_err(|error| Failure::wrong(format!("cannot wait for a signal: {error}")))?;
     println!("stopping: peers are told to come back");
     gateway.stop();
@@ -112,9 +118,21 @@ fn settings(arguments: &Arguments, pack: &Pack, doors: DoorsSettings) -> Gateway
     }
 }
 
-fn say_where(gateway: &Gateway, pack: &Pack, clock: Clock) {
+/// Refuses to start what peers could make larger than the machine.
+fn refuse_what_does_not_fit(worst: &WorstCase) -> Result<(), Failure> {
+    match machine_bytes().filter(|machine| worst.total_bytes() > *machine) {
+        Some(machine) => Err(Failure::wrong(format!(
+            "this machine has {} of memory, and the gateway could take {worst}; lower the maxima in [limits] and [serve] \
+             of the pack's settings.toml, or give it more",
+            Bytes(machine)
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn say_where(gateway: &Gateway, pack: &Pack, worst: &WorstCase, clock: Clock) {
     println!("{} ({}), generation {}", pack.name, pack.id, pack.spec.number);
-    println!("{}", check::memory(pack));
+    println!("memory {worst}");
     println!("listening for apps on {} (QUIC, nextbest/1)", gateway.app_addr());
     println!(
         "listening for hubs on {} (QUIC, nextbest/1, client certificates)",

@@ -44,6 +44,7 @@ mod thread;
 mod ticking;
 pub mod token;
 pub mod transport;
+pub mod worst_case;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -149,14 +150,6 @@ impl From<&ServeSettings> for GatewaySettings {
             memory_bytes_max: None,
             test_query_cost: Duration::ZERO,
         }
-    }
-}
-
-impl GatewaySettings {
-    /// Bytes that the connections of both listeners can take at worst.
-    #[must_use]
-    pub const fn transport_bytes_max(&self) -> usize {
-        self.apps.listener_bytes_max() + self.hubs.listener_bytes_max()
     }
 }
 

@@ -17,11 +17,15 @@ use thiserror::Error;
 use super::bucket::Rate;
 use super::mqtt::{ListenerTable, MqttSettings, MqttSettingsError, MqttTable};
 use super::tokens::{Tokens, TokensError};
+use super::udp;
 use crate::config::doors::{self as file, Doors};
-use crate::wire::payload::{PathLoss, Topics};
+use crate::wire::payload::{PAYLOAD_LEN_MAX, PathLoss, Topics};
 
 /// How long the body of a request may take to come.
 const BODY_WAIT: Duration = Duration::from_secs(10);
+
+/// What an HTTP connection takes beside the body that it sends: hyper's buffers in both directions, with TLS under them.
+const CONNECTION_BYTES: usize = 64 * 1_024;
 
 /// The doors that are open.
 #[derive(Clone, Debug, Default)]
@@ -114,6 +118,16 @@ impl DoorsSettings {
     pub(in crate::serve) const fn are_any(&self) -> bool {
         let is_mqtt = self.mqtt.broker.is_some() || self.mqtt.listener.is_some();
         self.http.is_some() || self.udp.is_some() || is_mqtt
+    }
+
+    /// Bytes that the open doors can take at worst: a body or packet of each connection, and what was read of the next.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        let http = self.http.as_ref().map_or(0, |door| {
+            door.connections_max as usize * (PAYLOAD_LEN_MAX + CONNECTION_BYTES)
+        });
+        let udp = self.udp.map_or(0, |_| udp::DATAGRAM_LEN_MAX);
+        http + udp + self.mqtt.bytes_max()
     }
 
     /// What a `doors.toml` in `folder` says. Reads the files that it names. `venue`: the path loss that the locator is told.

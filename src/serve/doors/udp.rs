@@ -14,7 +14,7 @@ use crate::serve::shared::Stage;
 use crate::wire::payload::{Family, read_body};
 
 /// Bytes of the longest datagram.
-const DATAGRAM_LEN_MAX: usize = 65_536;
+pub(super) const DATAGRAM_LEN_MAX: usize = 65_536;
 
 /// Serves until the gateway drains.
 ///

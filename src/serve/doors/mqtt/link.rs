@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::wire::payload::PAYLOAD_LEN_MAX;
 
 /// Bytes read at once.
-const CHUNK_LEN: usize = 16 * 1_024;
+pub(super) const CHUNK_LEN: usize = 16 * 1_024;
 /// Bytes of the longest packet: the longest payload, its topic and what stands around them.
 pub(super) const PACKET_LEN_MAX: u32 = PAYLOAD_LEN_MAX as u32 + 4 * 1_024;
 /// Messages that a peer may have sent and not yet seen acknowledged.

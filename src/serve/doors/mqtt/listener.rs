@@ -37,7 +37,7 @@ use crate::serve::metrics::{Counter, Metrics};
 use crate::serve::shared::Stage;
 
 /// Most connections at once.
-const CONNECTIONS_MAX: usize = 512;
+pub(super) const CONNECTIONS_MAX: usize = 512;
 /// Most connections that have not proved their name.
 const STRANGERS_MAX: usize = 64;
 /// Most of them from one address, so that one machine cannot keep all others out.

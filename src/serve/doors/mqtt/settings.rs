@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use mqtt_protocol_core::mqtt::Version;
 use thiserror::Error;
 
+use super::link::{CHUNK_LEN, PACKET_LEN_MAX};
+use super::listener::CONNECTIONS_MAX;
 use super::passwords::Passwords;
 use super::table::{ListenerTable, MqttTable};
 use crate::wire::payload::{Family, Topics};
@@ -165,6 +167,12 @@ impl Default for MqttSettings {
 }
 
 impl MqttSettings {
+    /// Bytes that the doors for MQTT can take at worst: a packet and a chunk for each connection.
+    pub(in crate::serve) fn bytes_max(&self) -> usize {
+        let connections = usize::from(self.broker.is_some()) + self.listener.as_ref().map_or(0, |_| CONNECTIONS_MAX);
+        connections * (PACKET_LEN_MAX as usize + CHUNK_LEN)
+    }
+
     /// Checks a table. Paths are relative to `folder`.
     ///
     /// # Errors
