@@ -2,12 +2,13 @@
 //!
 //! Every step runs even if one before it failed, so that one run shows everything. Tests come last, so that their own
 //! count ends the output. Lints, documents and the core-only build share one set of checked dependencies, benches and
-//! tests one set of built ones; nothing is built in the release profile, which would take longer than all the rest.
+//! tests one set of built ones; but for the fuzz targets nothing is built in the release profile.
 
 use std::process::{Command, Stdio};
 
 use crate::cargo::{Step, TaskError};
 use crate::core_only;
+use crate::fuzz;
 use crate::services::{self, FEATURES};
 
 const FORMAT: Step = Step::cargo("format", &["fmt", "--all", "--check"]);
@@ -73,13 +74,14 @@ const TESTS: Step = Step::cargo(
 
 /// All steps.
 pub(crate) fn run() -> Result<(), TaskError> {
-    let steps: [fn() -> Result<(), TaskError>; 7] = [
+    let steps: [fn() -> Result<(), TaskError>; 8] = [
         || FORMAT.run(),
         || LINTS.run(),
         || DOCUMENTS.run(),
         core_only::run,
         || BENCHES.run(),
         || INTERLEAVINGS.run(),
+        || fuzz::run(&["--seconds", "15"]),
         test,
     ];
     let failures: Vec<_> = steps

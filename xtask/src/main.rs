@@ -6,6 +6,7 @@
 mod cargo;
 mod ci;
 mod core_only;
+mod fuzz;
 mod make_maps;
 mod services;
 
@@ -21,7 +22,7 @@ struct Task {
 }
 
 /// All commands, in the order of the help.
-const TASKS: [Task; 5] = [
+const TASKS: [Task; 6] = [
     Task {
         name: "test",
         about: "run every test, after preparing what the tests need",
@@ -36,6 +37,11 @@ const TASKS: [Task; 5] = [
         name: "core-only",
         about: "build the core without the shell, and check that nothing of the shell came along",
         run: core_only::run,
+    },
+    Task {
+        name: "fuzz",
+        about: "fuzz every target a minute, or `fuzz TARGET --seconds N`; `--keep` commits what was found to the corpus",
+        run: || fuzz::run(&[]),
     },
     Task {
         name: "descriptor",
@@ -56,6 +62,7 @@ fn main() -> ExitCode {
             help();
             Ok(())
         }
+        ["fuzz", options @ ..] => fuzz::run(options),
         [name] => match TASKS.iter().find(|task| task.name == *name) {
             Some(task) => (task.run)(),
             None => Err(TaskError::new(format!(
