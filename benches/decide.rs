@@ -5,7 +5,7 @@
 //! Everybody has a position, half of the actions have caps, one in five sends to a place, and each answer is worded.
 //! Which customer comes next depends on the last answer, so that no two decides overlap.
 //!
-//! `cargo bench --no-default-features --bench decide` runs it. A filter that contains `10,000,000` adds that many
+//! `cargo bench --locked --no-default-features --bench decide` runs it. A filter that contains `10,000,000` adds that many
 //! people, who need 8 GiB. Criterion tells the mean; p50 and p99 come from timing each decide by itself, the clock's
 //! own cost included.
 

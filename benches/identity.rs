@@ -4,7 +4,7 @@
 //! of them, then the same address again: the customer's from the cache, the stranger's by the filter. Beside them an
 //! ephemeral identifier, and the turn of a beacon's window.
 //!
-//! `cargo bench --no-default-features --bench identity`
+//! `cargo bench --locked --no-default-features --bench identity`
 
 #![expect(clippy::unwrap_used, reason = "a bench stops at the first surprise")]
 

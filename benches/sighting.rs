@@ -5,7 +5,7 @@
 //! reads them. Every sighting falls into another step than the one before of its tag, so each closes a step: the worst
 //! case.
 //!
-//! `cargo bench --no-default-features --bench sighting`; criterion's throughput is sightings in a second on one core.
+//! `cargo bench --locked --no-default-features --bench sighting`; criterion's throughput is sightings in a second on one core.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench stops at the first surprise")]
 

@@ -1,6 +1,6 @@
 //! Which settings would be chosen on four walks, and how they do on the fifth: leave-one-walk-out on `tests/data/tetam`.
 //!
-//! `cargo run --example choose_locator_settings` starts from the defaults and changes one setting at a time for as long
+//! `cargo run --locked --example choose_locator_settings` starts from the defaults and changes one setting at a time for as long
 //! as the mean error plus a quarter of the 95th percentile falls, on the walkable cells and on a bare rectangle
 //! together. It prints the choice of every four walks and its score on the walk left out, then the defaults' own score,
 //! and both on survey set 2, which nothing was chosen on. Where the choices differ between folds, five walks can't

@@ -117,12 +117,12 @@ fn a_stranger_gets_an_answer_to_every_want_in_every_language_and_channel() {
             decision.answers[0].unwrap_or_else(|| panic!("no answer for {want} in {tag} on {channel}: {decision:?}"));
         assert_eq!(answer.locale, tag);
         assert!(answer.message.chars().count() > 10, "{want}: {}", answer.message);
-        // For who reads along: `cargo test --test config_packs -- --nocapture`.
+        // For who reads along: `cargo test --locked --test config_packs -- --nocapture`.
         println!("{want:<12} {:<28} {}", answer.action, answer.message);
     }
 }
 
-/// `NEXTBEST_WRITE=1 cargo test --test config_packs` writes the files that this compares.
+/// `NEXTBEST_WRITE=1 cargo test --locked --test config_packs` writes the files that this compares.
 #[test]
 #[expect(
     clippy::disallowed_methods,

@@ -4,7 +4,7 @@
 //! run and every value that a relaxed load may return:
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test -p nextbest --no-default-features --release --test loom_slab
+//! RUSTFLAGS="--cfg loom" cargo test --locked -p nextbest --no-default-features --release --test loom_slab
 //! ```
 //!
 //! The slab is compiled in from its file, so that nothing else of the engine meets loom's atomics, which do not live

@@ -54,9 +54,52 @@ fn no_text_names_a_machine_or_a_registry() {
 
 #[test]
 fn dependencies_have_no_known_holes() {
-    let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
-    assert!(supply::packages(&lock).count() > 50, "the lock file was read");
-    none(supply::check(&lock));
+    for path in ["Cargo.lock", "fuzz/Cargo.lock"] {
+        let lock = std::fs::read_to_string(root().join(path)).unwrap();
+        assert!(supply::packages(&lock).count() > 50, "the lock file was read");
+        none(supply::check(path, &lock));
+    }
+}
+
+#[test]
+fn what_is_fuzzed_is_what_ships() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let (ours, fuzzed) = (read("Cargo.lock"), read("fuzz/Cargo.lock"));
+    let shipped: Vec<_> = supply::packages(&ours)
+        .map(|(_, name, version)| (name, version))
+        .collect();
+    let names: Vec<_> = shipped.iter().map(|(name, _)| *name).collect();
+    for (line, name, version) in supply::packages(&fuzzed) {
+        let is_shipped = shipped.contains(&(name, version)) || !names.contains(&name);
+        assert!(
+            is_shipped,
+            "fuzz/Cargo.lock:{line}: {name} {version} is not the version of Cargo.lock"
+        );
+    }
+}
+
+#[test]
+fn everybody_builds_what_was_checked() {
+    let mut findings = Vec::new();
+    let scripts = [".ci/run", ".cargo/config.toml"].map(|path| root().join(path));
+    for path in files(&["md", "rs"]).into_iter().chain(scripts) {
+        let (name, text) = (relative(&path), std::fs::read_to_string(&path).unwrap());
+        // Its samples are what it finds.
+        if name != "tests/tidy/supply.rs" {
+            findings.extend(supply::unlocked(&name, &text));
+        }
+        if name.starts_with("xtask/src/") {
+            findings.extend(supply::unlocked_steps(&name, &text));
+        }
+    }
+    none(findings);
+    let aliases = std::fs::read_to_string(root().join(".cargo/config.toml")).unwrap();
+    let unlocked = |line: &&str| line.contains("= \"run ") && !line.contains("--locked");
+    assert_eq!(
+        aliases.lines().find(unlocked),
+        None,
+        "an alias builds what was checked, too"
+    );
 }
 
 #[test]

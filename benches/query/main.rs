@@ -5,7 +5,7 @@
 //! asked twice: by the bare client of the echo, which leaves the gateway's own share, and by the client library. Then
 //! how many answers a second at 16 and 256 connections, each with one request in flight.
 //!
-//! Every end has one thread. `cargo bench --bench query` measures; without `--bench` each thing is done a few times, so
+//! Every end has one thread. `cargo bench --locked --bench query` measures; without `--bench` each thing is done a few times, so
 //! that tests notice when it breaks. Deliberately absent: criterion's own loop, which measures one thing after the
 //! other, on a machine whose wake-ups differ from minute to minute; only ratios within one run mean much.
 

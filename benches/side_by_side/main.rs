@@ -3,7 +3,7 @@
 //! Each method is a [`Tracker`]: it gets every sighting and is asked for a place every half second, causally, with one
 //! set of constants for all walks. `simple` and `mapped` are the textbook's, `bermuda` and `espresense` the published
 //! rules of the two open systems in use, written from their sources in our own words, and the last rows are the real
-//! locator. Run `cargo bench --bench side_by_side`; without `--bench`, as in CI, each walk is played once for the cost.
+//! locator. Run `cargo bench --locked --bench side_by_side`; without `--bench`, as in CI, each walk is played once for the cost.
 //!
 //! Deliberately absent: constants chosen on these walks. The rules run with their projects' defaults, the textbook's
 //! with what `LocatorSettings` starts from.

@@ -1,7 +1,7 @@
 //! Refreshes what is committed in `descriptor/` from the `.proto` files and the table of errors: run it after adding
 //! to either.
 //!
-//! `cargo run -p nextbest-proto --example descriptor`
+//! `cargo run --locked -p nextbest-proto --example descriptor`
 //!
 //! It refuses, and writes nothing, when the change would break apps and hubs that were built against the committed
 //! set; the rules are in `tests/contract/breaks.rs`.

@@ -198,7 +198,7 @@ async fn listen(arguments: &Arguments, _only: Option<Only>, hub: HubClient) -> R
     drop(hub);
     Err(Failure::wrong(format!(
         "this nextbest was built without a radio, so {} cannot listen; on Linux, \
-         `cargo build --release --features ble` builds one with it, which needs nothing but a C compiler",
+         `cargo build --locked --release --features ble` builds one with it, which needs nothing but a C compiler",
         arguments.id
     )))
 }

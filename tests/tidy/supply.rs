@@ -1,4 +1,5 @@
-//! What `Cargo.lock` may hold: no version with a known hole, no crate that the house does without.
+//! What `Cargo.lock` may hold: no version with a known hole, no crate that the house does without; and that the lock file
+//! is what is built from, wherever somebody is told to build.
 //!
 //! The floors are from the RustSec advisories of 2026-08-21; a test needs no database and no network. `deny.toml` says the
 //! rest (licences, sources, duplicates) to cargo-deny, where that is installed.
@@ -6,8 +7,9 @@
 use crate::source::Finding;
 
 /// Lowest version that is free of the known advisories.
-const FLOORS: [(&str, &str); 16] = [
+const FLOORS: [(&str, &str); 17] = [
     ("async-nats", "0.29.0"),
+    ("aws-lc-sys", "0.39.0"),
     ("bytes", "1.11.1"),
     ("crossbeam-channel", "0.5.15"),
     ("crossbeam-epoch", "0.9.20"),
@@ -46,11 +48,16 @@ const BANNED: [(&str, &str); 6] = [
 
 const FLOOR: &str = "raise it with `cargo update --package`";
 
-pub(crate) fn check(lock: &str) -> Vec<Finding> {
+const UNLOCKED: &str = "say `--locked`: what is built is what was checked";
+/// The commands of cargo that build.
+const BUILDS: [&str; 8] = ["bench", "build", "check", "clippy", "doc", "install", "run", "test"];
+
+/// `path` is that of the lock file.
+pub(crate) fn check(path: &str, lock: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (line, name, version) in packages(lock) {
         let finding = |what, remedy| Finding {
-            path: "Cargo.lock".to_owned(),
+            path: path.to_owned(),
             line,
             what,
             remedy,
@@ -69,6 +76,49 @@ pub(crate) fn check(lock: &str) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Commands in documents, comments and scripts that would build from something else than the lock file. A bare
+/// `cargo test` in a sentence is a word; with anything behind it, it is a command.
+pub(crate) fn unlocked(path: &str, text: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        for (start, _) in line.match_indices("cargo ") {
+            let rest = &line[start + "cargo ".len()..];
+            let command = rest.split('`').next().unwrap_or_default();
+            let Some((verb, options)) = command.split_once(' ') else {
+                continue;
+            };
+            if BUILDS.contains(&verb) && options.starts_with('-') && !options.contains("--locked") {
+                findings.push(Finding {
+                    path: path.to_owned(),
+                    line: at + 1,
+                    what: format!("`cargo {verb}` without its lock file"),
+                    remedy: UNLOCKED,
+                });
+            }
+        }
+    }
+    findings
+}
+
+/// Steps of xtask that would; their arguments are a list of words.
+pub(crate) fn unlocked_steps(path: &str, text: &str) -> Vec<Finding> {
+    let lists = text.match_indices('[').filter_map(|(at, _)| {
+        let list = &text[at..at + text[at..].find(']')?];
+        let first = list.trim_start_matches(['[', '\n', ' ']).strip_prefix('"')?;
+        let verb = first.split('"').next()?;
+        // `install` alone is a word of other package managers, too.
+        let builds = BUILDS.contains(&verb) && verb != "install";
+        (builds && list.contains("\"--") && !list.contains("\"--locked\"")).then_some((at, verb))
+    });
+    let finding = |(at, verb): (usize, &str)| Finding {
+        path: path.to_owned(),
+        line: text[..at].lines().count().max(1),
+        what: format!("a step `cargo {verb}` without its lock file"),
+        remedy: UNLOCKED,
+    };
+    lists.map(finding).collect()
 }
 
 /// Line, name and version of each package.
@@ -95,12 +145,26 @@ mod tests {
     #[test]
     fn old_and_unwelcome_packages_are_found() {
         let lock = "[[package]]\nname = \"bytes\"\nversion = \"1.9.0\"\n\n[[package]]\nname = \"tokio\"\nversion = \"1.44.2\"\n\n[[package]]\nname = \"openssl-sys\"\nversion = \"0.9.1\"\n";
-        let found = check(lock);
+        let found = check("Cargo.lock", lock);
         assert_eq!(
             found.iter().map(|finding| finding.line).collect::<Vec<_>>(),
             [2, 10],
             "{found:#?}"
         );
+    }
+
+    #[test]
+    fn builds_without_the_lock_file_are_found() {
+        let text =
+            "Run `cargo test`, then `cargo test --test a`.\n$ cargo run --locked -- demo\n$ cargo build --release\n";
+        let lines: Vec<_> = unlocked("README.md", text).iter().map(|finding| finding.line).collect();
+        assert_eq!(lines, [1, 3]);
+        let steps = "&[\"fmt\", \"--all\"]\n&[\n    \"test\",\n    \"--workspace\",\n]\n&[\"doc\", \"--locked\"]";
+        let lines: Vec<_> = unlocked_steps("ci.rs", steps)
+            .iter()
+            .map(|finding| finding.line)
+            .collect();
+        assert_eq!(lines, [2]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Draws the map in a folder, one SVG plan for each level, with a few routes on it:
-//! `cargo run -p nextbest-venue --example draw -- packs/stadium/venue FOLDER`.
+//! `cargo run --locked -p nextbest-venue --example draw -- packs/stadium/venue FOLDER`.
 
 use std::path::Path;
 use std::time::Instant;

@@ -1,6 +1,6 @@
 //! Asks a gateway what is best for a customer, and prints the answer with its reasons.
 //!
-//! `cargo run -p nextbest-client --example app_in_twenty_lines -- 127.0.0.1:4433 CA.pem TOKEN food`
+//! `cargo run --locked -p nextbest-client --example app_in_twenty_lines -- 127.0.0.1:4433 CA.pem TOKEN food`
 
 use std::{error::Error, process::ExitCode};
 

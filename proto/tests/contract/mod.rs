@@ -1,6 +1,6 @@
 //! The contract as descriptors: compiled from the `.proto` files as they are, and as they were committed.
 //!
-//! Shared by the compatibility test and by `cargo run -p nextbest-proto --example descriptor`, which refreshes the
+//! Shared by the compatibility test and by `cargo run --locked -p nextbest-proto --example descriptor`, which refreshes the
 //! committed files. Comments are left out of the descriptors, so that better words change nothing here.
 
 pub(crate) mod breaks;
@@ -19,7 +19,7 @@ pub(crate) const FILES: [&str; 3] = [
     "nextbest/v1/hub.proto",
     "nextbest/v1/app.proto",
 ];
-pub(crate) const REFRESH: &str = "cargo run -p nextbest-proto --example descriptor";
+pub(crate) const REFRESH: &str = "cargo run --locked -p nextbest-proto --example descriptor";
 
 /// Where the descriptor set is committed.
 pub(crate) fn set_path() -> PathBuf {

@@ -2,7 +2,7 @@
 //!
 //! The files are committed, because a pack is to be read without running anything; a test says that they are what this
 //! program draws. Everything is computed from the numbers in the source, so that two runs make the same bytes. After a
-//! change run `cargo xtask make-maps` and look at the plans that `cargo run -p nextbest-venue --example draw` draws.
+//! change run `cargo xtask make-maps` and look at the plans that `cargo run --locked -p nextbest-venue --example draw` draws.
 
 mod geojson;
 mod museum;
