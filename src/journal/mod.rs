@@ -16,21 +16,45 @@
 //! - `read` yields records in order, exactly as they were appended, and stops with an error at the first one that
 //!   is damaged rather than skip it.
 //!
-//! [`Volatile`] keeps nothing. Deliberately absent: sightings, which are worth less than the disk's time.
+//! [`Volatile`] keeps nothing. [`Embedded`] keeps it in files of this machine: [`open`] reads and repairs them, `FORMAT.md`
+//! describes them to the byte, [`storage`] is all they know of a disk, and [`Vault`] has the keys that make somebody's
+//! records unreadable when they are destroyed. Start reading there, then `queue`, `writer`, `segment`, `scan`.
+//!
+//! Deliberately absent: sightings, which are worth less than the disk's time.
 
+mod embedded;
+pub mod format;
+mod names;
+mod open;
+mod queue;
 mod record;
+mod refusal;
+mod repair;
+mod scan;
+mod segment;
+mod snapshot;
+pub mod storage;
+mod vault;
 mod volatile;
+mod waiting;
+mod writer;
 
 use std::io;
 use std::task::{Poll, Waker};
 
 use thiserror::Error;
 
+pub use embedded::{Embedded, UNAWAITED_MS_MAX, Writing};
+pub use open::{Opened, Settings, Warning, open};
 pub use record::{Person, Record, RecordKind};
+pub use refusal::OpenError;
+pub use vault::{NoPerson, PeopleCounts, SEAL_LEN, Unsealed, Vault};
 pub use volatile::Volatile;
 
 /// Bytes of the longest record: the largest request, and who made it.
 pub const RECORD_LEN_MAX: usize = 32_768 + 256;
+/// Bytes of the longest segment.
+pub const SEGMENT_LEN_MAX: u64 = 1 << 30;
 
 /// The place of a record in the journal. Later records have higher ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

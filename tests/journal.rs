@@ -1,0 +1,10 @@
+//! The journal in files: nothing acknowledged is lost, nothing damaged is read, and nobody erased is readable.
+//!
+//! One file for each promise, in `journal/`; its header tells the bugs that it finds.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+#[path = "journal/power_loss.rs"]
+mod power_loss;
+#[path = "journal/world.rs"]
+mod world;
