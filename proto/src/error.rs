@@ -72,6 +72,7 @@ table! {
     UnexpectedMessage "unexpected_message" never Peer "This message is not expected here.";
     UnsupportedVersion "unsupported_version" never Peer "This protocol version is not spoken here; version 1 is.";
     HelloExpected "hello_expected" never Peer "A hello is expected before anything else.";
+    StreamsAbandoned "streams_abandoned" never Peer "The peer resets or abandons more streams than it finishes.";
     // 2xx: who you are.
     TokenMissing "token_missing" never Peer "A token is expected in the hello.";
     TokenInvalid "token_invalid" never Peer "The token is not valid here; a token signed for this venue is expected.";
@@ -80,19 +81,23 @@ table! {
     UnknownHub "unknown_hub" never Operator "The hub of this certificate is not in the venue's map.";
     NotAllowed "not_allowed" never Operator "The role of this token does not allow that.";
     HubReplaced "hub_replaced" never Operator "Another connection of the same hub has taken over.";
+    TokenRevoked "token_revoked" never Peer "The token was revoked; connect again with a fresh one.";
+    HubRevoked "hub_revoked" never Operator "The hub or its certificate was revoked.";
     // 3xx: what you asked for.
     InvalidField "invalid_field" never Peer "A field has a value that the contract does not allow.";
     UnknownSubject "unknown_subject" never Peer "The subject is not known; send an identify signal first.";
     UnknownDecision "unknown_decision" never Peer "The decision is not known or too long ago.";
     MessageIdConflict "message_id_conflict" never Peer "The message id was used before for a different signal.";
     TooManyIdentities "too_many_identities" never Peer "The customer has as many identities as one customer may have.";
-    // 4xx: the gateway's own state.
+    // 4xx: what passes: the gateway's own state, and what is too much at once.
     Overloaded "overloaded" again Gateway "The gateway has more to do than it can; try again later.";
     Draining "draining" again Gateway "The gateway is going away; connect again.";
     NotReady "not_ready" again Gateway "The gateway is not ready yet; try again soon.";
     TableFull "table_full" again Gateway "A table of the gateway is full; try again later.";
     DeadlinePassed "deadline_passed" again Gateway "The deadline of the request passed before it was answered.";
     Internal "internal" again Gateway "The gateway failed; the operator has been told.";
+    RateExceeded "rate_exceeded" again Peer "This identity asks more often than it may; slow down.";
+    TooManyConnections "too_many_connections" again Peer "This identity has as many connections as it may have.";
 }
 
 /// What is known of `code`; `None` for the unspecified code.
@@ -203,8 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn only_the_gateways_own_troubles_pass_by_themselves() {
-        assert!(TABLE.iter().all(|row| row.retry == (row.fault == Fault::Gateway)));
+    fn only_the_gateways_own_troubles_and_what_is_too_much_pass_by_themselves() {
+        let is_too_much = |code| matches!(code, ErrorCode::RateExceeded | ErrorCode::TooManyConnections);
+        assert!(
+            TABLE
+                .iter()
+                .all(|row| row.retry == (row.fault == Fault::Gateway || is_too_much(row.code)))
+        );
     }
 
     #[test]
