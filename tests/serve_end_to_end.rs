@@ -7,13 +7,12 @@
 )]
 
 mod house;
-
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::sync::Arc;
+#[path = "house/staff.rs"]
+mod staff;
 
 use house::{HUBS, House, WAIT, acknowledged, food, heard, identify};
 use nextbest::serve::GatewaySettings;
+use nextbest::serve::access::admin_tokens::AdminRole;
 use nextbest_client::{AppHelloSettings, AppSession, HubSession};
 use nextbest_proto::v1::{self, app_push};
 use tokio::time::timeout;
@@ -195,47 +194,31 @@ async fn who_comes_into_a_queue_is_told_so_without_asking() {
 }
 
 #[tokio::test]
-async fn operators_see_what_was_counted() {
-    let http = Some("127.0.0.1:0".parse().unwrap());
+async fn staff_sees_what_was_counted_and_anybody_whether_it_serves() {
+    let free = Some("127.0.0.1:0".parse().unwrap());
     let house = House::open_with(&GatewaySettings {
-        http,
+        http: free,
+        admin: free,
         ..GatewaySettings::default()
     });
     let app = house.app(house.token("ada")).await.unwrap();
     app.query(food()).await.unwrap();
-    let get = |path: &'static str| {
-        let (address, authority) = (house.gateway.http_addrs()[0], house.keys.authority().unwrap());
-        tokio::task::spawn_blocking(move || get(address, &authority, path))
-    };
-    assert!(get("/healthz").await.unwrap().starts_with("HTTP/1.1 200"));
-    assert!(get("/readyz").await.unwrap().contains("ready"));
-    let metrics = get("/metrics").await.unwrap();
+    let viewer = house.staff("grafana", AdminRole::Viewer);
+    let (_, metrics) = house.ask("GET", "/metrics", &viewer, "").await;
     assert!(
         metrics.contains("nextbest_queries_total{way=\"stream\"} 1\n"),
         "{metrics}"
     );
     assert!(metrics.contains("nextbest_decide_seconds_count 1\n"), "{metrics}");
     assert!(metrics.contains("nextbest_hubs_known 3\n"), "{metrics}");
-    assert!(get("/nothing").await.unwrap().starts_with("HTTP/1.1 404"));
-}
-
-fn get(address: std::net::SocketAddr, authority: &rustls::pki_types::CertificateDer<'_>, path: &str) -> String {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(authority.clone()).unwrap();
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let mut session = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-    let mut socket = TcpStream::connect(address).unwrap();
-    let mut stream = rustls::Stream::new(&mut session, &mut socket);
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).unwrap();
-    response
+    let public = house.gateway.public_addr().unwrap();
+    for (path, status) in [
+        ("/healthz", 200),
+        ("/readyz", 200),
+        ("/metrics", 404),
+        ("/nothing", 404),
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        assert_eq!(house.ask_raw(public, request).await.0, status, "{path}");
+    }
 }

@@ -10,19 +10,19 @@
 #![expect(clippy::disallowed_types, reason = "the log is written by threads of the gateway")]
 
 mod house;
+#[path = "house/staff.rs"]
+mod staff;
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use firmware_sim::radio::{Format, Rotation, Tag};
 use house::{HUBS, House, WAIT, acknowledged, food, heard, identify};
 use nextbest::serve::GatewaySettings;
+use nextbest::serve::access::admin_tokens::AdminRole;
 use nextbest_client::{AppSession, HubSession};
 use nextbest_proto::advert::IdentityKind;
 use nextbest_proto::v1;
-use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, timeout};
 
 /// The RSSI at the hubs in the west, the middle and the east.
@@ -84,7 +84,7 @@ impl Hubs {
 fn open() -> House {
     House::open_with(&GatewaySettings {
         drain_wait: Duration::ZERO,
-        http: Some("127.0.0.1:0".parse().unwrap()),
+        admin: Some("127.0.0.1:0".parse().unwrap()),
         ..GatewaySettings::default()
     })
 }
@@ -257,33 +257,11 @@ async fn ten_thousand_strangers_leave_no_trace_in_metrics_and_log() {
     }
 }
 
-/// What the gateway shows to operators.
+/// What the gateway shows to staff.
 async fn metrics(house: &House) -> String {
-    let (address, authority) = (house.gateway.http_addrs()[0], house.keys.authority().unwrap());
-    tokio::task::spawn_blocking(move || get(address, authority))
-        .await
-        .unwrap()
-}
-
-fn get(address: SocketAddr, authority: CertificateDer<'_>) -> String {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(authority.into_owned()).unwrap();
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let mut session = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-    let mut socket = TcpStream::connect(address).unwrap();
-    let mut stream = rustls::Stream::new(&mut session, &mut socket);
-    write!(
-        stream,
-        "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).unwrap();
-    response
+    let name = format!("viewer-{}", house.keys.admin_tokens().unwrap().iter().count());
+    let viewer = house.staff(&name, AdminRole::Viewer);
+    house.ask("GET", "/metrics", &viewer, "").await.1
 }
 
 /// How often something became of a changing identity.

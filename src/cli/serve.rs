@@ -27,7 +27,8 @@ use crate::wire::payload::PathLoss;
 #[command(after_help = "Example:\n  nextbest keys --out keys --pack packs/stadium\n  \
                         nextbest serve --pack packs/stadium --keys keys --http 127.0.0.1:8443\n\n\
                         A port of 0 takes a free one, which is printed. SIGTERM or Ctrl-C stops it: peers are told \
-                        to come back, and it ends within five seconds.")]
+                        to come back, and it ends within five seconds. SIGHUP takes the key folder again: certificates, \
+                        keys, admin tokens and what is revoked.")]
 pub(super) struct Arguments {
     /// The pack's folder.
     #[arg(long, value_name = "DIR")]
@@ -38,10 +39,10 @@ pub(super) struct Arguments {
     /// UDP address for hubs; the pack's settings say it otherwise.
     #[arg(long, value_name = "ADDR")]
     listen_hubs: Option<SocketAddr>,
-    /// TCP address for health, readiness and metrics over HTTPS.
+    /// TCP address for health and readiness over HTTPS.
     #[arg(long, value_name = "ADDR")]
     http: Option<SocketAddr>,
-    /// TCP address for operators over HTTPS; it has the same routes.
+    /// TCP address for staff over HTTPS: metrics, hubs and keys, each with a token of `nextbest keys admin`.
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
     /// The folder for what must survive. It is made if need be; signals are kept in memory only.
@@ -81,7 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     settings.memory_bytes_max = Some(worst.total_bytes());
     let gateway = Gateway::start(&settings, engine, &keys, clock).map_err(Failure::wrong)?;
     say_where(&gateway, &pack, &worst, clock);
-    wait_to_stop().map_err(|error| Failure::wrong(format!("cannot wait for a signal: {error}")))?;
+    wait_to_stop(&gateway).map_err(|error| Failure::wrong(format!("cannot wait for a signal: {error}")))?;
     println!("stopping: peers are told to come back");
     gateway.stop();
     Ok(())
@@ -138,8 +139,11 @@ fn say_where(gateway: &Gateway, pack: &Pack, worst: &WorstCase, clock: Clock) {
         "listening for hubs on {} (QUIC, nextbest/1, client certificates)",
         gateway.hub_addr()
     );
-    for address in gateway.http_addrs() {
-        println!("listening for operators on https://{address} (/healthz, /readyz, /metrics)");
+    if let Some(address) = gateway.public_addr() {
+        println!("listening for health checks on https://{address} (/healthz, /readyz)");
+    }
+    if let Some(address) = gateway.admin_addr() {
+        println!("listening for staff on https://{address} (/metrics, /v1/admin, with a token)");
     }
     if let Some(address) = gateway.door_addrs().http {
         println!("listening for hubs of other makers on {address} (HTTP: /minew, /kontakt, /moko, /raddec)");
@@ -177,19 +181,30 @@ fn speed(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-fn wait_to_stop() -> io::Result<()> {
+/// Waits for SIGTERM or Ctrl-C; SIGHUP takes the keys again.
+fn wait_to_stop(gateway: &Gateway) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         #[cfg(unix)]
         {
-            let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-            tokio::select! {
-                pressed = tokio::signal::ctrl_c() => pressed,
-                _signal = term.recv() => Ok(()),
+            use tokio::signal::unix::{SignalKind, signal};
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut hang_up = signal(SignalKind::hangup())?;
+            loop {
+                tokio::select! {
+                    pressed = tokio::signal::ctrl_c() => return pressed,
+                    _signal = terminate.recv() => return Ok(()),
+                    _signal = hang_up.recv() => match gateway.reload_keys() {
+                        Ok(()) => println!("the key folder was taken again"),
+                        Err(error) => tracing::error!("{error}"),
+                    },
+                }
             }
         }
         #[cfg(not(unix))]
-        tokio::signal::ctrl_c().await
+        {
+            let _no_signal_reloads = gateway;
+            tokio::signal::ctrl_c().await
+        }
     })
 }

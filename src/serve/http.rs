@@ -1,12 +1,8 @@
-//! The HTTPS listener for operators.
+//! The HTTPS listeners: one for anybody who watches the gateway's health, one for its staff.
 //!
-//! | route | what |
-//! |---|---|
-//! | `GET /healthz` | 200 while the process serves |
-//! | `GET /readyz` | 200 while new connections are taken, 503 when the gateway drains |
-//! | `GET /metrics` | counters and gauges in the text format of Prometheus |
-//!
-//! It has a thread of its own, so that a slow scrape delays no query. Deliberately absent: anything about a person.
+//! The routes and who may ask them are [`super::admin::routes`]'s. Each listener has a thread of its own, so that a slow
+//! scrape delays no query and a flood of one is not felt at the other. HTTP/1.1 and nothing else: in HTTP/2 one connection
+//! carries hundreds of bodies at once, and what a listener holds in memory is bounded by its connections.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -14,36 +10,47 @@ use std::time::Duration;
 use std::{future::Future, io};
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::extract::{Request, State};
+use axum::response::Response;
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 
-use super::exposition;
+use super::admin::{self, Door};
+use super::doors::guard::Guard;
+use super::metrics::{Counter, Metrics};
 use super::shared::{Shared, Stage};
 
 /// How long requests under way may take when the gateway stops.
 const STOP_WAIT: Duration = Duration::from_secs(1);
 /// How long a TLS handshake may take.
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(5);
+/// Connections of one listener.
+const CONNECTIONS_MAX: u32 = 256;
+/// Connections of one listener from one address; its health checks, scrapes and staff may share one.
+const CONNECTIONS_PER_ADDRESS_MAX: u32 = 64;
 
 /// Serves until the gateway drains.
 ///
 /// # Errors
 /// When the socket cannot be used.
-pub(super) fn serve(
-    shared: Arc<Shared>,
-    socket: TcpListener,
-    tls: rustls::ServerConfig,
-) -> io::Result<impl Future<Output = ()>> {
+pub(super) fn serve(shared: Arc<Shared>, socket: TcpListener, door: Door) -> io::Result<impl Future<Output = ()>> {
     socket.set_nonblocking(true)?;
     let handle = Handle::new();
-    let server = axum_server::from_tcp_rustls(socket, RustlsConfig::from_config(Arc::new(tls)))?
-        .map(|acceptor| acceptor.handshake_timeout(HANDSHAKE_WAIT))
-        .handle(handle.clone());
-    let routes = routes(Arc::clone(&shared));
+    let tls = RustlsConfig::from_config(Arc::clone(&shared.access.current().https));
+    let refused = |metrics: &Metrics| metrics.count(Counter::HttpFull);
+    let guard = Guard::new(
+        Arc::clone(&shared.metrics),
+        refused,
+        CONNECTIONS_MAX,
+        CONNECTIONS_PER_ADDRESS_MAX,
+    );
+    let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(HANDSHAKE_WAIT);
+    // `acceptor` forgets which versions are spoken, so that comes last.
+    let server = axum_server::from_tcp(socket)?
+        .handle(handle.clone())
+        .acceptor(acceptor.acceptor(guard))
+        .http1_only();
+    let routes = Router::new().fallback(answer).with_state((Arc::clone(&shared), door));
     Ok(async move {
         let mut stage = shared.stage.clone();
         let stop = async {
@@ -54,32 +61,25 @@ pub(super) fn serve(
         tokio::select! {
             served = server.serve(routes.into_make_service()) => {
                 if let Err(error) = served {
-                    tracing::error!("the HTTP listener has failed: {error}");
+                    tracing::error!("an HTTPS listener has failed: {error}");
                 }
             }
             () = stop => {}
+            () = follow(&shared, &tls) => {}
         }
     })
 }
 
-fn routes(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .with_state(shared)
-}
-
-async fn readyz(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    match *shared.stage.borrow() {
-        Stage::Serving => (StatusCode::OK, "ready\n"),
-        Stage::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+/// Takes each new certificate.
+async fn follow(shared: &Shared, tls: &RustlsConfig) {
+    let mut taken = shared.access.subscribe();
+    while taken.changed().await.is_ok() {
+        tls.reload_from_config(Arc::clone(&shared.access.current().https));
     }
+    std::future::pending::<()>().await;
 }
 
-async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, exposition::CONTENT_TYPE)],
-        exposition::text(&shared),
-    )
+async fn answer(State((shared, door)): State<(Arc<Shared>, Door)>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    admin::answer(&shared, door, &head, body).await
 }

@@ -22,11 +22,10 @@ use nextbest_proto::limits::{HUB_TO_GATEWAY_LEN_MAX, SIGHTINGS_PER_BATCH_MAX};
 use nextbest_proto::v1::{self, ErrorCode, GatewayToHub, gateway_to_hub};
 use nextbest_venue::HubIx;
 use quinn::{Connection, RecvStream, SendStream};
-use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::certificate::subject_of;
+use super::certificate::zone_uri;
 use super::closing::{self, WRITE_WAIT};
 use super::hub_worker::HubWorker;
 use super::intake::Intake;
@@ -107,6 +106,8 @@ impl HubSession {
             .await
             .map_err(|_| v1::Error::new(ErrorCode::HelloExpected))??;
         check_hello(&hello, hub, &self.worker.shared.venue_id)?;
+        // Again, because the keys may have been taken again since the handshake; from here on a reload finds it.
+        self.worker.check_certificate(&self.connection)?;
         let held = self.worker.take_over(hub.ix, &self.connection);
         let mut intake = Intake::start(&self.worker.shared, hub.ix, &hello);
         self.welcome(&intake).await?;
@@ -229,12 +230,7 @@ fn refuse(worker: &HubWorker, connection: &Connection, error: &v1::Error) {
 
 /// Which hub of the venue's map the certificate names.
 fn who(worker: &HubWorker, connection: &Connection) -> Result<Hub, v1::Error> {
-    let chain = connection
-        .peer_identity()
-        .and_then(|identity| identity.downcast::<Vec<CertificateDer<'_>>>().ok());
-    let subject = chain.and_then(|chain| chain.first().and_then(subject_of));
-    let subject =
-        subject.ok_or_else(|| v1::Error::because(ErrorCode::NotAllowed, "a hub's certificate is expected"))?;
+    let subject = worker.check_certificate(connection)?;
     if subject.unit.as_deref() != Some(HUB_UNIT) {
         return Err(v1::Error::because(
             ErrorCode::NotAllowed,
@@ -245,9 +241,18 @@ fn who(worker: &HubWorker, connection: &Connection) -> Result<Hub, v1::Error> {
         return Err(v1::Error::new(ErrorCode::WrongVenue));
     }
     let id = subject.common_name.unwrap_or_default();
-    let ix = worker.shared.engine.generation().venue().hub_by_id(&id);
-    ix.map(|ix| Hub { id, ix })
-        .ok_or_else(|| v1::Error::new(ErrorCode::UnknownHub))
+    let generation = worker.shared.engine.generation();
+    let venue = generation.venue();
+    let ix = venue
+        .hub_by_id(&id)
+        .ok_or_else(|| v1::Error::new(ErrorCode::UnknownHub))?;
+    let is_bound = |zone_id: &str| subject.zones.is_empty() || subject.zones.contains(&zone_uri(zone_id));
+    let mut zones = venue.hubs.get(ix.index()).into_iter().flat_map(|hub| &hub.zones);
+    if !zones.all(|zone| venue.zones.get(zone.index()).is_some_and(|zone| is_bound(&zone.id))) {
+        let sentence = "the map gives the hub zones that its certificate does not name";
+        return Err(v1::Error::because(ErrorCode::NotAllowed, sentence));
+    }
+    Ok(Hub { id, ix })
 }
 
 fn check_hello(hello: &v1::HubHello, hub: &Hub, venue_id: &str) -> Result<(), v1::Error> {

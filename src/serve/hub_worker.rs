@@ -1,4 +1,6 @@
 //! The thread of the hubs, and which connection each hub has.
+//!
+//! After a reload of the keys every hub that has a connection is looked at again, so that a revoked one is gone at once.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -7,7 +9,10 @@ use std::sync::Arc;
 use nextbest_proto::v1::{self, ErrorCode};
 use nextbest_venue::HubIx;
 use quinn::Connection;
+use rustls::pki_types::CertificateDer;
+use tokio::task::yield_now;
 
+use super::certificate::{CertificateSubject, subject_of};
 use super::closing;
 use super::shared::Shared;
 
@@ -24,6 +29,22 @@ impl HubWorker {
             shared,
             connections: RefCell::default(),
         }
+    }
+
+    /// Whether the certificate that a connection came with is one that would be let in, and whose it is.
+    pub(super) fn check_certificate(&self, connection: &Connection) -> Result<CertificateSubject, v1::Error> {
+        let identity = connection.peer_identity();
+        let chain = identity.and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok());
+        let chain = chain.map(|chain| *chain).unwrap_or_default();
+        let subject = chain.first().and_then(subject_of);
+        let subject =
+            subject.ok_or_else(|| v1::Error::because(ErrorCode::NotAllowed, "a hub's certificate is expected"))?;
+        let access = self.shared.access.current();
+        let is_refused = access.refuses_hub(subject.common_name.as_deref().unwrap_or_default(), &subject.serial);
+        if is_refused || !access.trusts_hub(&chain, self.shared.clock.unix_s()) {
+            return Err(v1::Error::new(ErrorCode::HubRevoked));
+        }
+        Ok(subject)
     }
 
     /// Gives the hub to `connection`. Whoever had it is closed with `hub_replaced`.
@@ -44,6 +65,23 @@ impl HubWorker {
             worker: Rc::clone(self),
             hub,
             connection_id: connection.stable_id(),
+        }
+    }
+}
+
+/// Closes the hubs that the keys do not let in any more, after each reload.
+pub(super) async fn close_refused(worker: Rc<HubWorker>) {
+    let mut taken = worker.shared.access.subscribe();
+    while taken.changed().await.is_ok() {
+        let connections: Vec<_> = worker.connections.borrow().iter().flatten().cloned().collect();
+        for connection in connections {
+            if let Err(error) = worker.check_certificate(&connection) {
+                worker.shared.metrics.count_error(error.code());
+                tracing::warn!(code = %error.name, peer = %connection.remote_address(), "hub closed: {}", error.sentence);
+                closing::close(&connection, &error);
+            }
+            // Checking a signature takes longer than a hub may wait behind another.
+            yield_now().await;
         }
     }
 }

@@ -5,6 +5,7 @@
 //! needs: a hub's cannot pose as the gateway, and nobody's but the authority's can sign. A venue with an authority
 //! of its own puts its files into the same layout. Deliberately absent: renewal; making the folder again is.
 
+use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,10 +13,11 @@ use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, PKCS_ED25519,
+    KeyUsagePurpose, PKCS_ED25519, SanType,
 };
 use thiserror::Error;
 
+use super::certificate::zone_uri;
 use super::token::{CUSTOMER_LIFE_S_MAX, Role, SERVICE_LIFE_S_MAX, SignError, TokenSigner};
 
 /// Life of the authority, in days.
@@ -38,6 +40,9 @@ pub struct KeyRequest {
     pub venue_id: String,
     /// The hubs that get a certificate.
     pub hub_ids: Vec<String>,
+    /// By hub, the zones that its certificate is bound to. A hub that is not here gets one for the zones that the map
+    /// gives it, whichever those are.
+    pub hub_zones: HashMap<String, Vec<String>>,
     /// The customers that get a token.
     pub customer_ids: Vec<String>,
     /// Names and addresses of the gateway beyond localhost.
@@ -97,7 +102,7 @@ pub fn make_keys(out: &Path, request: &KeyRequest, unix_s: u64) -> Result<usize,
         folder.leaf(
             &format!("hubs/{hub_id}"),
             &authority,
-            hub_params(&request.venue_id, hub_id, unix_s)?,
+            hub_params(request, hub_id, unix_s)?,
         )?;
     }
     make_tokens(&mut folder, request, unix_s)?;
@@ -122,8 +127,12 @@ fn server_params(request: &KeyRequest, unix_s: u64) -> Result<CertificateParams,
     Ok(params)
 }
 
-fn hub_params(venue_id: &str, hub_id: &str, unix_s: u64) -> Result<CertificateParams, rcgen::Error> {
-    let mut params = params(hub_id, venue_id, LEAF_LIFE_DAYS, unix_s)?;
+fn hub_params(request: &KeyRequest, hub_id: &str, unix_s: u64) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = params(hub_id, &request.venue_id, LEAF_LIFE_DAYS, unix_s)?;
+    for zone in request.hub_zones.get(hub_id).into_iter().flatten() {
+        let uri = zone_uri(zone).try_into()?;
+        params.subject_alt_names.push(SanType::URI(uri));
+    }
     params.distinguished_name.push(DnType::OrganizationalUnitName, HUB_UNIT);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     Ok(params)
@@ -209,6 +218,20 @@ pub fn write_secret(file: &Path, text: &str) -> io::Result<()> {
     options.write(true).create_new(true);
     set_mode(&mut options, 0o600);
     options.open(file)?.write_all(text.as_bytes())
+}
+
+/// Replaces a file of the folder by another that only its owner may read: who reads it meanwhile has the former one or the
+/// new one, never half of one, and a crash leaves one of them.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn replace_secret(file: &Path, text: &str) -> io::Result<()> {
+    let next = file.with_extension("next");
+    write_new(&next, text, 0o600)?;
+    fs::File::open(&next)?.sync_all()?;
+    fs::rename(&next, file)?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn write_new(file: &Path, text: &str, mode: u32) -> io::Result<()> {

@@ -5,25 +5,42 @@
 //! server.pem  server.key                  the gateway: QUIC for apps and hubs, and HTTPS
 //! hubs/HUB.pem  hubs/HUB.key              one for each hub; common name = hub, organisation = venue
 //! token-signing.key  token-signing.pub    Ed25519; the gateway needs only the public half
+//! token-signing.former.pub                the key before, while its tokens are still good; may be absent
 //! tokens/service.jwt  tokens/NAME.jwt     tokens that are ready to use
+//! admin-tokens                            who may come in at the admin listener; may be absent
+//! revoked                                 hubs, certificates and tokens that are refused; may be absent
+//! hubs.crl                                an authority's own list (RFC 5280, PEM); may be absent
 //! ```
 //!
 //! Private files belong to one user: the gateway refuses a private key that others can read. Making the folder
-//! is [`super::key_maker`]'s. Deliberately absent: any cache or reload; a folder is read when it is asked.
+//! is [`super::key_maker`]'s. Deliberately absent: any cache; a folder is read when it is asked, and [`super::access`]
+//! reads all of it at once.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer,
+};
 use thiserror::Error;
 
+use super::access::admin_tokens::AdminTokens;
+use super::access::revoked::{REVOKED_BYTES_MAX, Revoked};
 use super::certificate::{CertificateSubject, subject_of};
-use super::token::{PUBLIC_KEY_LEN, TokenSigner, TokenVerifier};
+use super::token::{PublicKey, TokenSigner, TokenVerifier};
 
-/// Largest file of the folder that is read, in bytes.
+/// Largest file of the folder that is read, in bytes; lists of revocations may be longer.
 const FILE_LEN_MAX: u64 = 65_536;
+/// The public key that checks tokens.
+pub(super) const TOKEN_KEY: &str = "token-signing.pub";
+/// The public key before it.
+pub(super) const FORMER_TOKEN_KEY: &str = "token-signing.former.pub";
+/// The list of admin tokens.
+pub(super) const ADMIN_TOKENS: &str = "admin-tokens";
+/// The list of revocations.
+pub(super) const REVOKED: &str = "revoked";
 
 /// A certificate chain and its private key.
 #[derive(Debug)]
@@ -59,6 +76,14 @@ pub enum KeysError {
         file: PathBuf,
         /// What it should hold.
         expected: &'static str,
+    },
+    /// A list has a line that makes no sense.
+    #[error("{file}: {reason}")]
+    List {
+        /// The file.
+        file: PathBuf,
+        /// Which line, and what is expected.
+        reason: String,
     },
     /// Other users can read it.
     #[error("{file} is a private key that other users can read; make it yours alone with `chmod 600`")]
@@ -156,17 +181,74 @@ impl KeyFolder {
         Ok(hub_ids)
     }
 
-    /// Checks the tokens of apps.
+    /// Checks the tokens of apps, with the present key and the one before.
     ///
     /// # Errors
-    /// [`KeysError`] when `token-signing.pub` cannot be used.
+    /// [`KeysError`] when `token-signing.pub` or `token-signing.former.pub` cannot be used.
     pub fn token_verifier(&self) -> Result<TokenVerifier, KeysError> {
-        const NAME: &str = "token-signing.pub";
-        let expected = || self.content(NAME, "an Ed25519 public key in PEM");
-        let spki = SubjectPublicKeyInfoDer::from_pem_slice(&self.read(NAME)?).map_err(|_| expected())?;
+        let key = self.token_key(TOKEN_KEY, self.read(TOKEN_KEY)?)?;
+        let former = self.read_if_there(FORMER_TOKEN_KEY, FILE_LEN_MAX)?;
+        let former = former.map(|pem| self.token_key(FORMER_TOKEN_KEY, pem)).transpose()?;
+        Ok(TokenVerifier::new(key, &self.venue_id).with_former(former))
+    }
+
+    fn token_key(&self, name: &str, pem: Vec<u8>) -> Result<PublicKey, KeysError> {
+        let expected = || self.content(name, "an Ed25519 public key in PEM");
+        let spki = SubjectPublicKeyInfoDer::from_pem_slice(&pem).map_err(|_| expected())?;
         let key = spki.strip_prefix(&ED25519_SPKI_PREFIX).ok_or_else(expected)?;
-        let key: [u8; PUBLIC_KEY_LEN] = key.try_into().map_err(|_| expected())?;
-        Ok(TokenVerifier::new(key, &self.venue_id))
+        key.try_into().map_err(|_| expected())
+    }
+
+    /// Who may come in at the admin listener; nobody, when there is no file.
+    ///
+    /// # Errors
+    /// [`KeysError`] when `admin-tokens` cannot be used, or other users can read it.
+    pub fn admin_tokens(&self) -> Result<AdminTokens, KeysError> {
+        let file = self.path.join(ADMIN_TOKENS);
+        match is_private(&file) {
+            Ok(true) => {}
+            Ok(false) => return Err(KeysError::NotPrivate { file }),
+            Err(reason) if reason.kind() == io::ErrorKind::NotFound => return Ok(AdminTokens::default()),
+            Err(reason) => return Err(KeysError::Read { file, reason }),
+        }
+        AdminTokens::read(&self.text(ADMIN_TOKENS, self.read(ADMIN_TOKENS)?)?).map_err(|reason| KeysError::List {
+            file,
+            reason: reason.to_string(),
+        })
+    }
+
+    /// What is refused; nothing, when there is no file.
+    ///
+    /// # Errors
+    /// [`KeysError`] when `revoked` cannot be used.
+    pub fn revoked(&self) -> Result<Revoked, KeysError> {
+        Revoked::read(&self.revoked_text()?).map_err(|reason| KeysError::List {
+            file: self.path.join(REVOKED),
+            reason: reason.to_string(),
+        })
+    }
+
+    /// The list of what is refused, as it is written; empty, when there is no file.
+    ///
+    /// # Errors
+    /// [`KeysError`] when `revoked` cannot be read.
+    pub fn revoked_text(&self) -> Result<String, KeysError> {
+        let list = self.read_if_there(REVOKED, REVOKED_BYTES_MAX)?;
+        self.text(REVOKED, list.unwrap_or_default())
+    }
+
+    /// What the authority itself has revoked (RFC 5280, section 5); nothing, when there is no file.
+    ///
+    /// # Errors
+    /// [`KeysError`] when `hubs.crl` cannot be used.
+    pub fn revocation_lists(&self) -> Result<Vec<CertificateRevocationListDer<'static>>, KeysError> {
+        const NAME: &str = "hubs.crl";
+        let Some(pem) = self.read_if_there(NAME, REVOKED_BYTES_MAX)? else {
+            return Ok(Vec::new());
+        };
+        let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&pem).collect();
+        let lists = lists.ok().filter(|lists| !lists.is_empty());
+        lists.ok_or_else(|| self.content(NAME, "a certificate revocation list in PEM"))
     }
 
     /// Signs tokens, for the venue's backend and for development.
@@ -215,11 +297,27 @@ impl KeyFolder {
 
     fn read(&self, name: &str) -> Result<Vec<u8>, KeysError> {
         let file = self.path.join(name);
+        self.read_if_there(name, FILE_LEN_MAX)?.ok_or(KeysError::Read {
+            file,
+            reason: io::ErrorKind::NotFound.into(),
+        })
+    }
+
+    fn read_if_there(&self, name: &str, len_max: u64) -> Result<Option<Vec<u8>>, KeysError> {
+        let file = self.path.join(name);
         match fs::metadata(&file) {
-            Ok(metadata) if metadata.len() > FILE_LEN_MAX => Err(self.content(name, "at most 65,536 bytes")),
-            Ok(_) => fs::read(&file).map_err(|reason| KeysError::Read { file, reason }),
+            Ok(metadata) if metadata.len() > len_max => Err(self.content(name, "less than it does: it is too long")),
+            Ok(metadata) if !metadata.is_file() => Err(self.content(name, "a file's content: it is no file")),
+            Ok(_) => fs::read(&file)
+                .map(Some)
+                .map_err(|reason| KeysError::Read { file, reason }),
+            Err(reason) if reason.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(reason) => Err(KeysError::Read { file, reason }),
         }
+    }
+
+    fn text(&self, name: &str, bytes: Vec<u8>) -> Result<String, KeysError> {
+        String::from_utf8(bytes).map_err(|_| self.content(name, "text"))
     }
 
     fn content(&self, name: &str, expected: &'static str) -> KeysError {

@@ -17,6 +17,7 @@ use quinn::{Connection, Endpoint, EndpointConfig, Incoming, Runtime as _, Server
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use super::access::Access;
 use super::closing::close_code;
 use super::metrics::{Counter, Gauge, Metrics};
 use super::overload::{BacklogOf, ProbedSocket, Step};
@@ -56,13 +57,8 @@ pub(super) struct Listener {
 
 impl Listener {
     /// A listener for hubs or apps, as `open` says. Runs inside the thread's runtime.
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        socket: UdpSocket,
-        config: ServerConfig,
-        limits: Limits,
-        open: Gauge,
-    ) -> io::Result<Self> {
+    pub(super) fn new(shared: Arc<Shared>, socket: UdpSocket, limits: Limits, open: Gauge) -> io::Result<Self> {
+        let config = config(&shared.access.current(), open);
         let (connected, backlog): (_, BacklogOf) = if open == Gauge::Apps {
             (Counter::AppConnected, |overload| &overload.apps)
         } else {
@@ -92,8 +88,14 @@ impl Listener {
         F: Future<Output = ()> + 'static,
     {
         let mut stage = self.shared.stage.clone();
+        let mut taken = self.shared.access.subscribe();
         loop {
             tokio::select! {
+                // The sender lives as long as `shared`, so this branch ends only with a change.
+                _changed = taken.changed() => {
+                    let config = config(&self.shared.access.current(), self.open);
+                    self.endpoint.set_server_config(Some(config));
+                }
                 incoming = self.endpoint.accept() => match incoming {
                     Some(incoming) => self.admit(incoming, serve.clone()),
                     None => break,
@@ -154,6 +156,15 @@ impl Listener {
             let _open = CountedConnection::start(metrics, open);
             serve(connection).await;
         });
+    }
+}
+
+/// Certificate, key and authority as the key folder has them.
+fn config(access: &Access, of: Gauge) -> ServerConfig {
+    if of == Gauge::Hubs {
+        access.hubs.clone()
+    } else {
+        access.apps.clone()
     }
 }
 

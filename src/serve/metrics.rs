@@ -63,6 +63,14 @@ counters! {
     HandshakeFailed "nextbest_handshakes_total" "outcome" "failed" "Handshakes by what became of them.";
     HandshakeRefused "nextbest_handshakes_total" "outcome" "refused_full" "Handshakes by what became of them.";
     HandshakeRetried "nextbest_handshakes_total" "outcome" "retried" "Handshakes by what became of them.";
+    HttpFull "nextbest_handshakes_total" "outcome" "refused_http_full" "Handshakes by what became of them.";
+    AdminAnswered "nextbest_admin_requests_total" "outcome" "answered" "Requests at the HTTPS listeners by what became of them.";
+    AdminUnknown "nextbest_admin_requests_total" "outcome" "unknown" "Requests at the HTTPS listeners by what became of them.";
+    AdminForbidden "nextbest_admin_requests_total" "outcome" "forbidden" "Requests at the HTTPS listeners by what became of them.";
+    AdminRefused "nextbest_admin_requests_total" "outcome" "refused" "Requests at the HTTPS listeners by what became of them.";
+    AdminFailed "nextbest_admin_requests_total" "outcome" "failed" "Requests at the HTTPS listeners by what became of them.";
+    KeysTaken "nextbest_key_reloads_total" "outcome" "taken" "Reloads of the key folder by what became of them.";
+    KeysRefused "nextbest_key_reloads_total" "outcome" "refused" "Reloads of the key folder by what became of them.";
     MqttConnected "nextbest_mqtt_broker_total" "event" "connected" "What happened between nextbest and the venue's MQTT broker.";
     MqttLost "nextbest_mqtt_broker_total" "event" "lost" "What happened between nextbest and the venue's MQTT broker.";
     MqttUnreachable "nextbest_mqtt_broker_total" "event" "unreachable" "What happened between nextbest and the venue's MQTT broker.";

@@ -4,7 +4,8 @@
 //! apps  --QUIC--> [thread "apps"]  decide, signal, outcome, push ---+
 //! hubs  --QUIC--> [thread "hubs"]  sightings, ticks ----------------+--> one Engine, shared
 //! other hubs ----> [thread "doors"] MQTT, HTTP, UDP payloads ------+
-//! people --HTTPS-> [thread "http"] health, readiness, metrics ------+
+//! people --HTTPS-> [thread "http"] health, readiness ---------------+
+//! staff  --HTTPS-> [thread "admin"] metrics, hubs, keys by roles ---+
 //!                  [thread "learning"] the radio map, once a minute +
 //!                  [thread "watch"] is there too much to do? ---------+
 //! ```
@@ -13,6 +14,8 @@
 //! so that an address in use is an error and not a surprise; stopping says so to every peer, waits a moment, and
 //! closes. Reading order: [`Gateway`] here, then `listener`, `hub_session`, `app_session`.
 
+pub mod access;
+pub mod admin;
 mod app_session;
 mod app_worker;
 pub mod certificate;
@@ -39,6 +42,7 @@ mod request_stream;
 mod requests;
 mod service_requests;
 mod shared;
+mod speaker;
 mod subscribers;
 mod thread;
 mod ticking;
@@ -58,6 +62,9 @@ use tokio::sync::watch;
 
 pub use self::hub_exposition::flag_name;
 
+use self::access::{AccessBook, ReloadError};
+use self::admin::Door;
+use self::admin::audit::{Audit, LogAudit};
 use self::app_worker::AppWorker;
 use self::clock::Clock;
 use self::doors::{DoorAddrs, DoorSockets, DoorsSettings};
@@ -65,7 +72,7 @@ use self::hub_book::HubBook;
 use self::hub_worker::HubWorker;
 use self::keys::{KeyFolder, KeysError};
 use self::listener::Listener;
-use self::metrics::{Gauge, Metrics};
+use self::metrics::{Counter, Gauge, Metrics};
 use self::overload::{Beat, Overload};
 use self::shared::{Shared, Stage};
 use self::subscribers::Subscribers;
@@ -81,9 +88,9 @@ pub struct GatewaySettings {
     pub listen: SocketAddr,
     /// UDP address for hubs.
     pub listen_hubs: SocketAddr,
-    /// TCP address of the HTTPS listener; `None`: there is none.
+    /// TCP address of the HTTPS listener for health checks; `None`: there is none.
     pub http: Option<SocketAddr>,
-    /// TCP address of the HTTPS listener for operators; `None`: there is none.
+    /// TCP address of the HTTPS listener for staff, who need a token; `None`: there is none.
     pub admin: Option<SocketAddr>,
     /// What app connections may use.
     pub apps: Limits,
@@ -100,6 +107,8 @@ pub struct GatewaySettings {
     /// What each query costs beside its decide, so that a test can overload a gateway with the load that one machine
     /// makes. Zero, unless somebody tests.
     pub test_query_cost: Duration,
+    /// Who takes note of what staff changes.
+    pub audit: Arc<dyn Audit>,
 }
 
 /// Longest wait for peers to leave, so that a stop takes five seconds at most.
@@ -121,6 +130,7 @@ impl Default for GatewaySettings {
             doors: DoorsSettings::default(),
             memory_bytes_max: None,
             test_query_cost: Duration::ZERO,
+            audit: Arc::new(LogAudit),
         }
     }
 }
@@ -149,6 +159,7 @@ impl From<&ServeSettings> for GatewaySettings {
             doors: DoorsSettings::default(),
             memory_bytes_max: None,
             test_query_cost: Duration::ZERO,
+            audit: Arc::new(LogAudit),
         }
     }
 }
@@ -195,8 +206,9 @@ pub enum StartError {
 pub struct Gateway {
     app_addr: SocketAddr,
     hub_addr: SocketAddr,
-    http_addrs: Vec<SocketAddr>,
+    http_addrs: Vec<(Door, SocketAddr)>,
     door_addrs: DoorAddrs,
+    access: Arc<AccessBook>,
     metrics: Arc<Metrics>,
     overload: Arc<Overload>,
     stage: watch::Sender<Stage>,
@@ -230,21 +242,20 @@ impl Gateway {
     ) -> Result<Self, StartError> {
         check_venue(&engine, keys)?;
         let (apps, hubs) = (settings.apps, settings.hubs);
-        let (app_config, hub_config) = (transport::app_config(keys, &apps)?, transport::hub_config(keys, &hubs)?);
+        let access = Arc::new(AccessBook::open(keys, apps, hubs)?);
         let (app_socket, app_addr) = bind_udp("apps", settings.listen)?;
         let (hub_socket, hub_addr) = bind_udp("hubs", settings.listen_hubs)?;
-        let doors = bind_doors(&settings.doors)?;
-        let http = bind_https(settings)?;
+        let (doors, http) = (bind_doors(&settings.doors)?, bind_https(settings)?);
         let (stage, stage_receiver) = watch::channel(Stage::Serving);
-        let metrics = Arc::new(Metrics::default());
-        let overload = Arc::new(Overload::default());
+        let (metrics, overload) = (Arc::new(Metrics::default()), Arc::new(Overload::default()));
         let hub_book = HubBook::new(engine.generation().venue().hubs.len());
         let shared = Arc::new(Shared {
             engine,
             clock,
             metrics: Arc::clone(&metrics),
             journal,
-            verifier: keys.token_verifier()?,
+            access: Arc::clone(&access),
+            audit: Arc::clone(&settings.audit),
             venue_id: keys.venue_id().to_owned(),
             subscribers: Subscribers::default(),
             hub_book,
@@ -252,12 +263,13 @@ impl Gateway {
             requests_open_max: apps.bidi_streams_max,
             stage: stage_receiver,
         });
-        let http_addrs = http.iter().map(|(_, address)| *address).collect();
+        let http_addrs = http.iter().map(|(door, _, address)| (*door, *address)).collect();
         let mut gateway = Self {
             app_addr,
             hub_addr,
             http_addrs,
             door_addrs: doors.addrs(),
+            access,
             metrics,
             overload,
             stage,
@@ -267,17 +279,18 @@ impl Gateway {
 
         let of_hubs = Arc::clone(&shared);
         gateway.thread("hubs", false, move || {
-            let listener = Listener::new(Arc::clone(&of_hubs), hub_socket, hub_config, hubs, Gauge::Hubs)?;
+            let listener = Listener::new(Arc::clone(&of_hubs), hub_socket, hubs, Gauge::Hubs)?;
             let worker = Rc::new(HubWorker::new(Arc::clone(&of_hubs)));
             tokio::task::spawn_local(overload::beat(Arc::clone(&of_hubs), Beat::Hubs));
             tokio::task::spawn_local(ticking::run(of_hubs));
+            tokio::task::spawn_local(hub_worker::close_refused(Rc::clone(&worker)));
             Ok(listener.run(drain_wait, move |connection| {
                 hub_session::run(Rc::clone(&worker), connection)
             }))
         })?;
         let (of_apps, query_cost) = (Arc::clone(&shared), settings.test_query_cost);
         gateway.thread("apps", settings.busy_poll, move || {
-            let listener = Listener::new(Arc::clone(&of_apps), app_socket, app_config, apps, Gauge::Apps)?;
+            let listener = Listener::new(Arc::clone(&of_apps), app_socket, apps, Gauge::Apps)?;
             tokio::task::spawn_local(overload::beat(Arc::clone(&of_apps), Beat::Apps));
             let worker = Rc::new(AppWorker::new(of_apps, query_cost));
             Ok(listener.run(drain_wait, move |connection| {
@@ -286,7 +299,7 @@ impl Gateway {
         })?;
         gateway.look_after(&shared, settings.memory_bytes_max)?;
         gateway.open_doors(&shared, &settings.doors, doors)?;
-        gateway.open_http(&shared, keys, http)?;
+        gateway.open_http(&shared, http)?;
         Ok(gateway)
     }
 
@@ -302,10 +315,23 @@ impl Gateway {
         self.hub_addr
     }
 
-    /// Where operators look: the HTTP listener, then the admin listener, as far as they were asked for.
+    /// Where health checks come in, as far as that was asked for.
     #[must_use]
-    pub fn http_addrs(&self) -> &[SocketAddr] {
-        &self.http_addrs
+    pub fn public_addr(&self) -> Option<SocketAddr> {
+        self.http_addr(Door::Public)
+    }
+
+    /// Where staff comes in, as far as that was asked for.
+    #[must_use]
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.http_addr(Door::Admin)
+    }
+
+    fn http_addr(&self, of: Door) -> Option<SocketAddr> {
+        let addrs = self.http_addrs.iter();
+        addrs
+            .copied()
+            .find_map(|(door, address)| (door == of).then_some(address))
     }
 
     /// Where hubs of other makers come in, as far as that was asked for.
@@ -324,6 +350,21 @@ impl Gateway {
     #[must_use]
     pub const fn overload(&self) -> &Arc<Overload> {
         &self.overload
+    }
+
+    /// Takes the key folder again, whole or not at all: certificates, keys, admin tokens and what is revoked. Hubs that are
+    /// refused by it are closed, tokens that are refused by it end with their next request.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; everything stays as it was.
+    pub fn reload_keys(&self) -> Result<(), ReloadError> {
+        let taken = self.access.reload();
+        self.metrics.count(if taken.is_ok() {
+            Counter::KeysTaken
+        } else {
+            Counter::KeysRefused
+        });
+        taken.map(|_number| ())
     }
 
     /// Tells every peer to go, waits for them as long as the settings say, and closes. Blocks for five seconds at
@@ -348,12 +389,11 @@ impl Gateway {
     fn open_http(
         &mut self,
         shared: &Arc<Shared>,
-        keys: &KeyFolder,
-        sockets: Vec<(TcpListener, SocketAddr)>,
+        sockets: Vec<(Door, TcpListener, SocketAddr)>,
     ) -> Result<(), StartError> {
-        for (socket, _) in sockets {
-            let (tls, shared) = (transport::http_config(keys)?, Arc::clone(shared));
-            self.thread("http", false, move || http::serve(shared, socket, tls))?;
+        for (door, socket, _) in sockets {
+            let shared = Arc::clone(shared);
+            self.thread(thread_of(door), false, move || http::serve(shared, socket, door))?;
         }
         Ok(())
     }
@@ -413,9 +453,18 @@ fn bind_udp(what: &'static str, address: SocketAddr) -> Result<(std::net::UdpSoc
     bound.map_err(|reason| StartError::Bind { what, address, reason })
 }
 
-fn bind_https(settings: &GatewaySettings) -> Result<Vec<(TcpListener, SocketAddr)>, StartError> {
-    let addresses = settings.http.into_iter().chain(settings.admin);
-    addresses.map(|address| bind_tcp("operators", address)).collect()
+fn bind_https(settings: &GatewaySettings) -> Result<Vec<(Door, TcpListener, SocketAddr)>, StartError> {
+    let public = settings.http.map(|address| (Door::Public, "health checks", address));
+    let admin = settings.admin.map(|address| (Door::Admin, "staff", address));
+    let bind = |(door, what, address)| bind_tcp(what, address).map(|(socket, bound)| (door, socket, bound));
+    public.into_iter().chain(admin).map(bind).collect()
+}
+
+const fn thread_of(door: Door) -> &'static str {
+    match door {
+        Door::Public => "http",
+        Door::Admin => "admin",
+    }
 }
 
 fn bind_tcp(what: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -76,7 +76,7 @@ fn decide(session: &Session, customer: CustomerSlot, out: &mut BytesMut) {
         .placements
         .iter()
         .any(|name| name == PLACEMENT);
-    if !has_pushes || session.is_expired() {
+    if !has_pushes || session.is_over() {
         return shared.metrics.count(Counter::PushNothing);
     }
     if shared.overload.sheds(Step::Pushes) {

@@ -4,12 +4,10 @@
 //! customer in each request. The token's end is checked at every request, because a connection may outlive it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 
 use bytes::BytesMut;
-use foldhash::fast::RandomState;
 use nextbest_proto::PROTOCOL_VERSION;
 use nextbest_proto::frame::encode_frame;
 use nextbest_proto::limits::APP_REQUEST_NOT_SIGNAL_LEN_MAX;
@@ -22,7 +20,8 @@ use super::app_worker::AppWorker;
 use super::metrics::Counter;
 use super::overload::{RETRY_AFTER_MS, Step};
 use super::request_stream::error_reply;
-use super::token::Role;
+use super::speaker::Speaker;
+use super::token::{Role, TokenError};
 use super::transport::SERVICE_STREAMS_MAX;
 use crate::engine::customer::NoRoom;
 use crate::engine::decide::message::LocaleIx;
@@ -31,8 +30,6 @@ use crate::journal::{JournalError, Position, Record, RecordKind};
 use crate::model::{Decision, Timestamp};
 use crate::wire::{self, Body, QueryRequest, WireError};
 
-/// Customers whose slot the connection of a service keeps.
-const SUBJECTS_LEN_MAX: usize = 4_096;
 /// Streams that may end in bytes that are no frame before the connection does.
 const BROKEN_STREAMS_MAX: u32 = 10;
 
@@ -44,19 +41,6 @@ pub(super) struct Session {
     pub(super) welcomed: Notify,
     speaker: RefCell<Option<Rc<Speaker>>>,
     broken_streams: Cell<u32>,
-}
-
-/// Who speaks on a connection.
-struct Speaker {
-    id: String,
-    role: Role,
-    /// A customer's own slot.
-    customer: Option<CustomerSlot>,
-    /// The slots of the customers that a service has named.
-    subjects: RefCell<HashMap<Box<str>, CustomerSlot, RandomState>>,
-    locale: LocaleIx,
-    expires: Timestamp,
-    wants_pushes: bool,
 }
 
 /// What to do after a request.
@@ -116,7 +100,12 @@ impl Session {
             Body::Hubs(hubs) => self.hubs(came, id, hubs, out),
             Body::Readings(readings) => self.readings(came, id, readings, out),
         };
-        answered.unwrap_or_else(|error| self.refuse(id, error, out))
+        match answered {
+            Ok(then) => then,
+            // Who was revoked has nothing to ask any more.
+            Err(error) if error.code() == ErrorCode::TokenRevoked => Then::Close(id, error),
+            Err(error) => self.refuse(id, error, out),
+        }
     }
 
     /// Answers a datagram into `out`.
@@ -193,13 +182,9 @@ impl Session {
             .unwrap_or_default()
     }
 
-    /// Whether the token has ended.
-    pub(super) fn is_expired(&self) -> bool {
-        let now = self.worker.shared.clock.now();
-        self.speaker
-            .borrow()
-            .as_ref()
-            .is_none_or(|speaker| now >= speaker.expires)
+    /// Whether the token has ended or was revoked.
+    pub(super) fn is_over(&self) -> bool {
+        self.speaker(self.worker.shared.clock.now()).is_err()
     }
 
     fn refuse(&self, request_id: u64, error: v1::Error, out: &mut BytesMut) -> Then {
@@ -220,31 +205,34 @@ impl Session {
         }
         let shared = &self.worker.shared;
         let unix_s = shared.clock.unix_s();
+        let access_number = shared.access.number();
         let principal = shared
-            .verifier
-            .verify(&hello.token, unix_s)
-            .map_err(|error| v1::Error::because(error.code(), error.to_string()))?;
+            .access
+            .current()
+            .admit(&hello.token, unix_s)
+            .map_err(token_error)?;
         let customer = match principal.role {
             Role::Customer => Some(shared.engine.customer(&principal.subject).map_err(no_room)?),
             Role::Service => None,
         };
         let generation = shared.engine.generation();
         let requests_open_max = self.grant_streams(principal.role);
+        let token_expires_in_s = principal.expires_unix_s.saturating_sub(unix_s);
         let speaker = Speaker {
-            id: principal.subject,
-            role: principal.role,
             customer,
             subjects: RefCell::default(),
             locale: generation.locale_for(&hello.locale),
             expires: shared.clock.moment_of(principal.expires_unix_s),
             wants_pushes: hello.subscribe,
+            principal,
+            access_number: Cell::new(access_number),
         };
         self.speaker.replace(Some(Rc::new(speaker)));
         self.welcomed.notify_one();
         Ok(v1::AppWelcome {
             venue_id: shared.venue_id.clone(),
             generation: generation.number(),
-            token_expires_in_s: u32::try_from(principal.expires_unix_s.saturating_sub(unix_s)).unwrap_or(u32::MAX),
+            token_expires_in_s: u32::try_from(token_expires_in_s).unwrap_or(u32::MAX),
             requests_open_max,
         })
     }
@@ -272,8 +260,8 @@ impl Session {
         let shared = &self.worker.shared;
         let now = shared.clock.now();
         let speaker = self.speaker(now)?;
-        let (_subject, customer) = self.customer(&speaker, request.subject)?;
-        let is_service = speaker.role == Role::Service;
+        let (_subject, customer) = speaker.customer(&shared.engine, request.subject)?;
+        let is_service = speaker.role() == Role::Service;
         self.worker.admit(came, now, customer, request, is_service)?;
         self.worker
             .decide(now, customer, speaker.locale, &request.query, |decision| {
@@ -292,7 +280,7 @@ impl Session {
         if !signal.consents.iter().any(|consent| !consent.allowed) {
             self.check_step(Step::Signals)?;
         }
-        let is_of_venue = speaker.role == Role::Service && message.subject.is_empty();
+        let is_of_venue = speaker.role() == Role::Service && message.subject.is_empty();
         let (position, applied) = if is_of_venue {
             let position = self.append(came, RecordKind::VenueSignal, bytes)?;
             (
@@ -303,9 +291,9 @@ impl Session {
                     .map_err(|error| venue_signal_error(&error))?,
             )
         } else {
-            let (_subject, customer) = self.customer(&speaker, &message.subject)?;
+            let (_subject, customer) = speaker.customer(&shared.engine, &message.subject)?;
             let position = self.append(came, RecordKind::Signal, bytes)?;
-            let applied = match speaker.role {
+            let applied = match speaker.role() {
                 Role::Service => shared.engine.on_signal(came, customer, &signal),
                 Role::Customer => shared.engine.on_own_signal(came, customer, &signal),
             };
@@ -335,7 +323,7 @@ impl Session {
         let speaker = self.speaker(came)?;
         let message = v1::Outcome::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let outcome = wire::read_outcome(&message).map_err(wire_error)?;
-        let (_subject, customer) = self.customer(&speaker, &message.subject)?;
+        let (_subject, customer) = speaker.customer(&shared.engine, &message.subject)?;
         let position = self.append(came, RecordKind::Outcome, bytes)?;
         shared
             .engine
@@ -362,7 +350,7 @@ impl Session {
 
     /// Refuses everybody but a service principal, whose token has not ended.
     pub(super) fn check_service(&self, now: Timestamp) -> Result<(), v1::Error> {
-        match self.speaker(now)?.role {
+        match self.speaker(now)?.role() {
             Role::Service => Ok(()),
             Role::Customer => Err(v1::Error::because(
                 ErrorCode::NotAllowed,
@@ -378,35 +366,8 @@ impl Session {
             .borrow()
             .clone()
             .ok_or_else(|| v1::Error::new(ErrorCode::HelloExpected))?;
-        if now >= speaker.expires {
-            return Err(v1::Error::new(ErrorCode::TokenExpired));
-        }
+        speaker.check(&self.worker.shared.access, now).map_err(token_error)?;
         Ok(speaker)
-    }
-
-    /// The customer whom a request is about, by id and slot.
-    fn customer<'a>(&self, speaker: &'a Speaker, subject: &'a str) -> Result<(&'a str, CustomerSlot), v1::Error> {
-        if let Some(own) = speaker.customer {
-            let is_own = subject.is_empty() || subject == speaker.id;
-            let sentence = "a customer's token speaks for that customer only";
-            let not_allowed = || v1::Error::because(ErrorCode::NotAllowed, sentence);
-            return is_own.then_some((speaker.id.as_str(), own)).ok_or_else(not_allowed);
-        }
-        debug_assert_eq!(speaker.role, Role::Service);
-        if subject.is_empty() {
-            let sentence = "a service is expected to name the customer in `subject`";
-            return Err(v1::Error::because(ErrorCode::InvalidField, sentence));
-        }
-        if let Some(slot) = speaker.subjects.borrow().get(subject) {
-            return Ok((subject, *slot));
-        }
-        let slot = self.worker.shared.engine.customer(subject).map_err(no_room)?;
-        let mut subjects = speaker.subjects.borrow_mut();
-        if subjects.len() >= SUBJECTS_LEN_MAX {
-            subjects.clear();
-        }
-        subjects.insert(subject.into(), slot);
-        Ok((subject, slot))
     }
 
     fn append(&self, at: Timestamp, kind: RecordKind, payload: &[u8]) -> Result<Position, v1::Error> {
@@ -439,6 +400,10 @@ pub(super) fn reply(request_id: u64, body: app_reply::Body, out: &mut BytesMut) 
 
 /// What a peer is told whose bytes make no sense.
 pub(super) fn wire_error(error: WireError) -> v1::Error {
+    v1::Error::because(error.code(), error.to_string())
+}
+
+fn token_error(error: TokenError) -> v1::Error {
     v1::Error::because(error.code(), error.to_string())
 }
 

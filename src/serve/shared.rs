@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::access::AccessBook;
+use super::admin::audit::Audit;
 use super::clock::Clock;
 use super::hub_book::HubBook;
 use super::metrics::Metrics;
 use super::overload::Overload;
 use super::subscribers::Subscribers;
-use super::token::TokenVerifier;
 use crate::engine::Engine;
 use crate::journal::Journal;
 
@@ -19,7 +20,10 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
     pub(super) journal: Arc<dyn Journal>,
-    pub(super) verifier: TokenVerifier,
+    /// Whom the keys let in.
+    pub(super) access: Arc<AccessBook>,
+    /// Takes note of what staff changes.
+    pub(super) audit: Arc<dyn Audit>,
     /// The venue that the keys are for; certificates and tokens of another are refused.
     pub(super) venue_id: String,
     pub(super) subscribers: Subscribers,

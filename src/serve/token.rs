@@ -1,24 +1,31 @@
 //! App tokens: who an app speaks for, signed by the venue.
 //!
 //! A token is a JSON Web Token (RFC 7519) in compact form, signed with Ed25519 (RFC 8037). The algorithm is the
-//! server's choice, never the token's: the signature is checked first, over the bytes as they came, and only a
-//! token that this venue has signed is parsed at all. So there is nothing to confuse: no algorithm to negotiate,
-//! no key to fetch, no unauthenticated JSON. A general JWT library would bring every other algorithm with it.
+//! server's choice, never the token's: length and form are looked at, then the signature over the bytes as they came,
+//! and only a token that this venue has signed is parsed at all. So there is nothing to confuse: no algorithm to
+//! negotiate, no key to fetch, no unauthenticated JSON. A general JWT library would bring every other algorithm with it.
 //!
 //! ```text
 //! base64url(header) . base64url(claims) . base64url(signature, 64 bytes)
 //! header  {"alg":"EdDSA","typ":"JWT"}           nothing else is allowed in it
-//! claims  {"iss":"nextbest","aud":VENUE,"sub":CUSTOMER,"role":"customer"|"service","iat":S,"exp":S}
+//! claims  {"iss":"nextbest","aud":VENUE,"sub":CUSTOMER,"role":"customer"|"service","iat":S,"exp":S,"jti":ID}
 //! ```
 //!
+//! `jti` may be absent; with it the one token can be revoked. While the key is changed, tokens of the former key are
+//! good as well; both are tried, so that no token names its key.
+//!
+//! What garbage costs: a scan of [`TOKEN_LEN_MAX`] bytes at most, and only what looks like a token, down to the 86
+//! characters of its signature, costs a check of a signature for each key, at most [`KEYS_MAX`].
+//!
 //! A customer's token lives 24 hours at most. A service's lives 30 days at most: it sits in a backend's secret
-//! store and is rotated by people, a phone's is fetched anew by a program. Deliberately absent: revocation lists
-//! (tokens are short-lived) and refresh (the app's own backend signs the next one).
+//! store and is rotated by people, a phone's is fetched anew by a program. Deliberately absent: refresh (the app's own
+//! backend signs the next one), and the list of what was revoked ([`super::access`]).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nextbest_proto::limits::{SUBJECT_LEN_MAX, TOKEN_LEN_MAX};
 use nextbest_proto::v1::ErrorCode;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -27,6 +34,10 @@ use thiserror::Error;
 pub const CUSTOMER_LIFE_S_MAX: u64 = 24 * 3_600;
 /// Longest life of a service's token, in seconds.
 pub const SERVICE_LIFE_S_MAX: u64 = 30 * 24 * 3_600;
+/// Longest id of a token.
+pub const TOKEN_ID_LEN_MAX: usize = 64;
+/// Keys whose tokens are good at once: the present one and the one before.
+pub const KEYS_MAX: usize = 2;
 /// How far the issuer's clock may be ahead of ours, in seconds.
 const CLOCK_SKEW_S_MAX: u64 = 60;
 /// Who issues tokens.
@@ -62,9 +73,18 @@ pub struct Principal {
     pub subject: String,
     /// What it may do.
     pub role: Role,
+    /// The token's own id, when its issuer gave it one.
+    pub token_id: Option<String>,
+    /// When the token was issued, in seconds since 1970-01-01 UTC.
+    pub issued_unix_s: u64,
     /// When the token ends, in seconds since 1970-01-01 UTC.
     pub expires_unix_s: u64,
+    /// The public key that its signature fits.
+    pub signed_by: PublicKey,
 }
+
+/// An Ed25519 public key.
+pub type PublicKey = [u8; PUBLIC_KEY_LEN];
 
 /// Why a token was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -85,7 +105,7 @@ pub enum TokenError {
     #[error("the token's header is expected to be alg EdDSA and typ JWT only")]
     Header,
     /// A claim is missing, doubled, of the wrong type or out of range.
-    #[error("the token's claims are expected to be iss, aud, sub, role, iat and exp, each once")]
+    #[error("the token's claims are expected to be iss, aud, sub, role, iat, exp and perhaps jti, each once")]
     Claims,
     /// Somebody else has issued it.
     #[error("the token's issuer is expected to be \"nextbest\"")]
@@ -99,6 +119,9 @@ pub enum TokenError {
     /// It has ended.
     #[error("the token has expired")]
     Expired,
+    /// It, or all tokens of its subject up to that time, were revoked.
+    #[error("the token was revoked; a fresh one is expected")]
+    Revoked,
 }
 
 impl TokenError {
@@ -108,6 +131,7 @@ impl TokenError {
         match self {
             Self::Missing => ErrorCode::TokenMissing,
             Self::Expired => ErrorCode::TokenExpired,
+            Self::Revoked => ErrorCode::TokenRevoked,
             Self::Venue => ErrorCode::WrongVenue,
             Self::TooLong
             | Self::Malformed
@@ -120,10 +144,11 @@ impl TokenError {
     }
 }
 
-/// Checks tokens with the venue's public key.
+/// Checks tokens with the venue's public keys.
 #[derive(Clone, Debug)]
 pub struct TokenVerifier {
-    key: UnparsedPublicKey<[u8; PUBLIC_KEY_LEN]>,
+    key: PublicKey,
+    former_key: Option<PublicKey>,
     venue_id: String,
 }
 
@@ -131,15 +156,36 @@ pub struct TokenVerifier {
 pub const PUBLIC_KEY_LEN: usize = 32;
 /// Bytes of an Ed25519 signature.
 const SIGNATURE_LEN: usize = 64;
+/// Characters of a signature in base64url without padding.
+const SIGNATURE_TEXT_LEN: usize = 86;
+/// Random bytes of a token's id.
+const TOKEN_ID_BYTES: usize = 16;
 
 impl TokenVerifier {
     /// A verifier for the tokens of one venue.
     #[must_use]
-    pub fn new(public_key: [u8; PUBLIC_KEY_LEN], venue_id: &str) -> Self {
+    pub fn new(public_key: PublicKey, venue_id: &str) -> Self {
         Self {
-            key: UnparsedPublicKey::new(&ED25519, public_key),
+            key: public_key,
+            former_key: None,
             venue_id: venue_id.to_owned(),
         }
+    }
+
+    /// The same, and tokens of the key before are good as well, until it is left out.
+    #[must_use]
+    pub fn with_former(self, former_key: Option<PublicKey>) -> Self {
+        Self { former_key, ..self }
+    }
+
+    /// Whether tokens of a key are good.
+    #[must_use]
+    pub fn has_key(&self, key: &PublicKey) -> bool {
+        self.keys().any(|known| known == key)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &PublicKey> {
+        [Some(&self.key), self.former_key.as_ref()].into_iter().flatten()
     }
 
     /// Who the token speaks for, at the wall-clock second `unix_s`.
@@ -147,39 +193,36 @@ impl TokenVerifier {
     /// # Errors
     /// [`TokenError`]; the first thing that is wrong.
     pub fn verify(&self, token: &str, unix_s: u64) -> Result<Principal, TokenError> {
-        let (header, claims) = self.signed_parts(token)?;
-        check_header(&header)?;
-        let claims: Claims = serde_json::from_slice(&claims).map_err(|_| TokenError::Claims)?;
-        self.check_claims(claims, unix_s)
+        let parts = Parts::of(token)?;
+        let signed_by = self.signer_of(&parts)?;
+        check_header(&decode(parts.header)?)?;
+        let claims: Claims = serde_json::from_slice(&decode(parts.claims)?).map_err(|_| TokenError::Claims)?;
+        self.check_claims(claims, signed_by, unix_s)
     }
 
-    /// Header and claims of a token that this venue has signed.
-    fn signed_parts(&self, token: &str) -> Result<(Vec<u8>, Vec<u8>), TokenError> {
-        match token.len() {
-            0 => return Err(TokenError::Missing),
-            1..=TOKEN_LEN_MAX => {}
-            _ => return Err(TokenError::TooLong),
-        }
-        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
-        let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-        let signature = decode(signature)?;
+    /// The key that a token is signed with.
+    fn signer_of(&self, parts: &Parts<'_>) -> Result<PublicKey, TokenError> {
+        let signature = decode(parts.signature)?;
         if signature.len() != SIGNATURE_LEN {
             return Err(TokenError::Signature);
         }
-        self.key
-            .verify(signed.as_bytes(), &signature)
-            .map_err(|_| TokenError::Signature)?;
-        Ok((decode(header)?, decode(claims)?))
+        let fits = |key: &&PublicKey| {
+            let key = UnparsedPublicKey::new(&ED25519, key.as_slice());
+            key.verify(parts.signed.as_bytes(), &signature).is_ok()
+        };
+        self.keys().find(fits).copied().ok_or(TokenError::Signature)
     }
 
-    fn check_claims(&self, claims: Claims, unix_s: u64) -> Result<Principal, TokenError> {
+    fn check_claims(&self, claims: Claims, signed_by: PublicKey, unix_s: u64) -> Result<Principal, TokenError> {
         if claims.iss != ISSUER {
             return Err(TokenError::Issuer);
         }
         if claims.aud != self.venue_id {
             return Err(TokenError::Venue);
         }
-        if claims.sub.is_empty() || claims.sub.len() > SUBJECT_LEN_MAX || claims.exp < claims.iat {
+        let is_id = |id: &String| (1..=TOKEN_ID_LEN_MAX).contains(&id.len());
+        let is_subject = (1..=SUBJECT_LEN_MAX).contains(&claims.sub.len());
+        if !is_subject || !claims.jti.iter().all(is_id) || claims.exp < claims.iat {
             return Err(TokenError::Claims);
         }
         let skewed = claims.iat > unix_s.saturating_add(CLOCK_SKEW_S_MAX);
@@ -192,7 +235,44 @@ impl TokenVerifier {
         Ok(Principal {
             subject: claims.sub,
             role: claims.role,
+            token_id: claims.jti,
+            issued_unix_s: claims.iat,
             expires_unix_s: claims.exp,
+            signed_by,
+        })
+    }
+}
+
+/// A token that has the form of one; nothing of it is believed.
+struct Parts<'a> {
+    header: &'a str,
+    claims: &'a str,
+    /// Both, as they were signed.
+    signed: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(token: &'a str) -> Result<Self, TokenError> {
+        match token.len() {
+            0 => return Err(TokenError::Missing),
+            1..=TOKEN_LEN_MAX => {}
+            _ => return Err(TokenError::TooLong),
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
+        let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if !signature.bytes().all(is_base64url) || !signed.bytes().all(|byte| is_base64url(byte) || byte == b'.') {
+            return Err(TokenError::Malformed);
+        }
+        if signature.len() != SIGNATURE_TEXT_LEN {
+            return Err(TokenError::Signature);
+        }
+        Ok(Self {
+            header,
+            claims,
+            signed,
+            signature,
         })
     }
 }
@@ -212,6 +292,9 @@ pub enum SignError {
     /// Nobody to speak for.
     #[error("a customer's id has 1 to {SUBJECT_LEN_MAX} bytes")]
     Subject,
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes for the token's id")]
+    Random,
     /// The claims do not fit.
     #[error("the token would be longer than {TOKEN_LEN_MAX} bytes; the venue's id is too long")]
     TooLong,
@@ -232,12 +315,16 @@ impl TokenSigner {
 
     /// A token that starts at the wall-clock second `unix_s` and lives `life_s`, shortened to what the role allows.
     ///
+    /// It has a random id, so that it can be revoked alone.
+    ///
     /// # Errors
-    /// [`SignError::Subject`] or [`SignError::TooLong`].
+    /// [`SignError::Subject`], [`SignError::Random`] or [`SignError::TooLong`].
     pub fn sign(&self, subject: &str, role: Role, unix_s: u64, life_s: u64) -> Result<String, SignError> {
         if subject.is_empty() || subject.len() > SUBJECT_LEN_MAX {
             return Err(SignError::Subject);
         }
+        let mut id = [0; TOKEN_ID_BYTES];
+        SystemRandom::new().fill(&mut id).map_err(|_| SignError::Random)?;
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: self.venue_id.clone(),
@@ -245,6 +332,7 @@ impl TokenSigner {
             role,
             iat: unix_s,
             exp: unix_s.saturating_add(life_s.min(role.life_s_max())),
+            jti: Some(URL_SAFE_NO_PAD.encode(id)),
         };
         let claims = serde_json::to_string(&claims).map_err(|_| SignError::Subject)?;
         let token = self.sign_raw(r#"{"alg":"EdDSA","typ":"JWT"}"#, &claims);
@@ -290,6 +378,8 @@ struct Claims {
     role: Role,
     iat: u64,
     exp: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
 }
 
 fn check_header(header: &[u8]) -> Result<(), TokenError> {

@@ -130,7 +130,7 @@ pub enum TransportError {
     #[error("the gateway's certificate and key cannot be used: {0}")]
     Tls(#[from] rustls::Error),
     /// The authority cannot check clients.
-    #[error("ca.pem cannot be used to check the hubs' certificates: {0}")]
+    #[error("ca.pem or hubs.crl cannot be used to check the hubs' certificates: {0}")]
     Authority(#[from] rustls::server::VerifierBuilderError),
     /// TLS offers no cipher suite that QUIC can start with.
     #[error("the TLS library offers no initial cipher suite for QUIC")]
@@ -142,10 +142,24 @@ pub enum TransportError {
 /// # Errors
 /// [`TransportError`] when keys or certificates cannot be used.
 pub fn hub_config(keys: &KeyFolder, limits: &Limits) -> Result<ServerConfig, TransportError> {
+    server_config(tls_config(keys, Some(hub_verifier(keys)?), &[ALPN])?, limits)
+}
+
+/// Checks the certificates of hubs: our authority's, in their time, and on no revocation list of the key folder. A list
+/// that is past its own next update counts still: an authority that is late must not shut every hub out.
+///
+/// # Errors
+/// As for [`hub_config`].
+pub fn hub_verifier(keys: &KeyFolder) -> Result<Arc<dyn ClientCertVerifier>, TransportError> {
     let mut roots = RootCertStore::empty();
     roots.add(keys.authority()?)?;
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build()?;
-    server_config(tls_config(keys, Some(verifier), &[ALPN])?, limits)
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+    let lists = keys.revocation_lists()?;
+    Ok(if lists.is_empty() {
+        verifier.build()?
+    } else {
+        verifier.with_crls(lists).only_check_end_entity_revocation().build()?
+    })
 }
 
 /// The listener of apps: anybody may connect, and the hello's token says who it is.
@@ -161,7 +175,7 @@ pub fn app_config(keys: &KeyFolder, limits: &Limits) -> Result<ServerConfig, Tra
 /// # Errors
 /// As for [`hub_config`].
 pub fn http_config(keys: &KeyFolder) -> Result<TlsConfig, TransportError> {
-    tls_config(keys, None, &[b"h2", b"http/1.1"])
+    tls_config(keys, None, &[b"http/1.1"])
 }
 
 /// ring, because it needs neither cmake nor OpenSSL; named here so that no process-wide default is needed.

@@ -13,6 +13,10 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
+use nextbest::serve::access::admin_tokens::AdminRole;
+use nextbest::serve::access::changes::{make_admin_token, revoke_admin_token};
+use nextbest::serve::clock::unix_s;
+use nextbest::serve::keys::KeyFolder;
 use serde_json::Value;
 
 use crate::fake_bluez::{PrivateBus, WAIT};
@@ -29,7 +33,8 @@ pub(crate) struct Hub(Program);
 /// `nextbest serve`.
 pub(crate) struct Serve {
     _program: Program,
-    operators: SocketAddr,
+    staff: SocketAddr,
+    viewer: String,
 }
 
 struct Program {
@@ -81,26 +86,31 @@ impl Hub {
 impl Serve {
     /// Serves the hall, with hubs at `listen_hubs`.
     pub(crate) fn start(keys: &Path, listen_hubs: SocketAddr) -> Self {
+        let folder = KeyFolder::open(keys).unwrap();
+        // One who was there before, at the same folder.
+        let _unknown = revoke_admin_token(&folder, "viewer");
+        let viewer = make_admin_token(&folder, "viewer", AdminRole::Viewer, 1, unix_s()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_nextbest"));
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
             .arg(format!("--listen-hubs={listen_hubs}"))
             .arg(format!("--pack={}/tests/data/hall", env!("CARGO_MANIFEST_DIR")))
             .arg("--keys")
             .arg(keys);
         let program = Program::start(command);
-        let operators = loop {
+        let staff = loop {
             let line = program
                 .lines
                 .recv_timeout(WAIT)
                 .expect("the gateway says where it listens");
-            if let Some((_, rest)) = line.split_once("operators on https://") {
+            if let Some((_, rest)) = line.split_once("staff on https://") {
                 break rest.split(' ').next().unwrap().parse().unwrap();
             }
         };
         Self {
             _program: program,
-            operators,
+            staff,
+            viewer,
         }
     }
 
@@ -128,11 +138,14 @@ impl Serve {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let mut session = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-        let mut socket = TcpStream::connect(self.operators).unwrap();
+        let mut socket = TcpStream::connect(self.staff).unwrap();
         let mut stream = rustls::Stream::new(&mut session, &mut socket);
-        stream
-            .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            .unwrap();
+        write!(
+            stream,
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+            self.viewer
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer

@@ -1,6 +1,6 @@
-//! Connections of the HTTP door: how many at once, of how many from one address, and how long one may be silent.
+//! Connections of an HTTP listener: how many at once, of how many from one address, and how long one may be silent.
 //!
-//! A connection carries one request at a time, because the door speaks HTTP/1.1 only; so bounding connections bounds memory.
+//! A connection carries one request at a time, because our listeners speak HTTP/1.1 only; so bounding connections bounds memory.
 
 use std::collections::HashMap;
 use std::future::{Ready, ready};
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 #[expect(
     clippy::disallowed_types,
-    reason = "the doors have one thread, so nobody waits; axum asks for what could go to another"
+    reason = "a listener has one thread, so nobody waits; axum asks for what could go to another"
 )]
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready as poll_ready};
@@ -27,19 +27,27 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Lets connections in, or not.
 #[derive(Clone)]
-pub(super) struct Guard {
+pub(in crate::serve) struct Guard {
     #[expect(clippy::disallowed_types, reason = "see the import")]
     open: Arc<Mutex<HashMap<IpAddr, u32>>>,
     metrics: Arc<Metrics>,
+    refused: fn(&Metrics),
     connections_max: u32,
     per_address_max: u32,
 }
 
 impl Guard {
-    pub(super) fn new(metrics: Arc<Metrics>, connections_max: u32, per_address_max: u32) -> Self {
+    /// Lets so many in; `refused` counts those who are not.
+    pub(in crate::serve) fn new(
+        metrics: Arc<Metrics>,
+        refused: fn(&Metrics),
+        connections_max: u32,
+        per_address_max: u32,
+    ) -> Self {
         Self {
             open: Arc::default(),
             metrics,
+            refused,
             connections_max,
             per_address_max,
         }
@@ -76,7 +84,7 @@ impl<S> Accept<TcpStream, S> for Guard {
                 service,
             )),
             Ok(None) => {
-                self.metrics.doors.connection_refused();
+                (self.refused)(&self.metrics);
                 Err(Error::from(ErrorKind::ConnectionRefused))
             }
             Err(error) => Err(error),
@@ -103,7 +111,7 @@ impl Drop for Held {
 }
 
 /// A connection that was let in; silence ends it.
-pub(super) struct Guarded {
+pub(in crate::serve) struct Guarded {
     stream: TcpStream,
     silence: Pin<Box<Sleep>>,
     _held: Held,

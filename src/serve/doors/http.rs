@@ -70,6 +70,7 @@ pub(super) fn serve(
     let handle = Handle::new();
     let guard = Guard::new(
         doors.metrics(),
+        |metrics| metrics.doors.connection_refused(),
         settings.connections_max,
         settings.connections_per_address_max,
     );

@@ -21,7 +21,7 @@
 mod arrivals;
 mod bucket;
 mod counts;
-mod guard;
+pub(super) mod guard;
 mod http;
 pub mod mqtt;
 mod settings;

@@ -1,25 +1,20 @@
-//! `nextbest keys`: certificates, keys and tokens to start with.
+//! `nextbest keys --out`: certificates, keys and tokens to start with.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::demo::stadium;
-use super::{Failure, pack};
+use crate::cli::demo::stadium;
+use crate::cli::{Failure, pack};
 use crate::serve::clock::unix_s;
 use crate::serve::key_maker::{KeyRequest, make_keys};
 
-/// Make a key folder: an authority, the gateway's certificate, one for each hub, and tokens for apps.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  nextbest keys --out keys\n  nextbest keys --out keys --pack packs/stadium --customers ada,ben\n  \
-                        nextbest keys --out keys --venue museum --hubs door,hall --name gateway.museum.example\n\n\
-                        A customer's token lives 24 hours, a service's 30 days; `nextbest ask` signs its own."
-)]
 pub(super) struct Arguments {
     /// The folder to make.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required = true)]
+    out: Option<PathBuf>,
     /// The pack whose venue and hubs the keys are for; without a pack and a venue, the stadium that is built in.
     #[arg(long, value_name = "DIR")]
     pack: Option<PathBuf>,
@@ -42,11 +37,15 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let request = request(arguments)?;
-    let written = make_keys(&arguments.out, &request, unix_s()).map_err(Failure::wrong)?;
+    let out = arguments
+        .out
+        .as_ref()
+        .ok_or_else(|| Failure::wrong("--out is expected"))?;
+    let written = make_keys(out, &request, unix_s()).map_err(Failure::wrong)?;
     println!(
         "Made {written} files for the venue {} in {}: {} hubs, {} customers, 1 service.",
         request.venue_id,
-        arguments.out.display(),
+        out.display(),
         request.hub_ids.len(),
         request.customer_ids.len(),
     );
@@ -57,6 +56,7 @@ fn request(arguments: &Arguments) -> Result<KeyRequest, Failure> {
     let mut request = KeyRequest {
         venue_id: arguments.venue.clone().unwrap_or_default(),
         hub_ids: Vec::new(),
+        hub_zones: HashMap::new(),
         customer_ids: arguments.customers.clone(),
         server_names: arguments.name.clone(),
         replace: arguments.force,
@@ -70,6 +70,10 @@ fn request(arguments: &Arguments) -> Result<KeyRequest, Failure> {
         let venue = pack.spec.venue;
         request.venue_id.clone_from(&venue.id);
         request.hub_ids.extend(venue.hubs.iter().map(|hub| hub.id.clone()));
+        request.hub_zones.extend(venue.hubs.iter().map(|hub| {
+            let zones = hub.zones.iter().filter_map(|zone| venue.zones.get(zone.index()));
+            (hub.id.clone(), zones.map(|zone| zone.id.clone()).collect())
+        }));
     }
     request.hub_ids.extend(arguments.hubs.iter().cloned());
     request.hub_ids.sort();

@@ -1,0 +1,117 @@
+//! Roles and routes: who may do what at the HTTPS listeners, in one table that is also what answers.
+//!
+//! | route | who | what |
+//! |---|---|---|
+//! | `GET /healthz` | anybody | 200 while the process serves |
+//! | `GET /readyz` | anybody | 200 while new connections are taken, 503 when the gateway drains |
+//! | `GET /metrics` | viewer, operator | counters and gauges in the text format of Prometheus |
+//! | `GET /v1/admin/whoami` | every role | the name and the role behind a token |
+//! | `GET /v1/admin/hubs` | viewer, operator | every hub; [`HUB_FIELDS`] says which role sees what of one |
+//! | `POST /v1/admin/revoke` | operator, agent, privacy officer | refuse a hub, a certificate, a token or a person's tokens; [`REVOCABLE`] says which role may refuse what |
+//! | `POST /v1/admin/reload` | operator | take the key folder again |
+//!
+//! Whatever is not in a table is refused. Deliberately absent: what the routes do (`super::answering`).
+
+use crate::serve::access::admin_tokens::AdminRole::{self, Agent, Operator, PrivacyOfficer, Viewer};
+
+/// One route.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// How it is asked.
+    pub verb: Verb,
+    /// Its path, as a whole.
+    pub path: &'static str,
+    /// Who may ask.
+    pub who: Who,
+    /// What it does.
+    pub(super) work: Work,
+}
+
+/// How a route is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Looks.
+    Get,
+    /// Changes.
+    Post,
+}
+
+impl Verb {
+    /// As HTTP writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Without a token; also at the listener that is not the admins'.
+    Anybody,
+    /// With a token of one of these roles.
+    Roles(&'static [AdminRole]),
+}
+
+/// What a route does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    Alive,
+    Ready,
+    Metrics,
+    WhoAmI,
+    Hubs,
+    Revoke,
+    Reload,
+}
+
+/// Every route of both HTTPS listeners.
+pub const ROUTES: &[Route] = &[
+    route(Verb::Get, "/healthz", Who::Anybody, Work::Alive),
+    route(Verb::Get, "/readyz", Who::Anybody, Work::Ready),
+    route(Verb::Get, "/metrics", Who::Roles(&[Viewer, Operator]), Work::Metrics),
+    route(Verb::Get, "/v1/admin/whoami", Who::Roles(&AdminRole::ALL), Work::WhoAmI),
+    route(Verb::Get, "/v1/admin/hubs", Who::Roles(&[Viewer, Operator]), Work::Hubs),
+    route(
+        Verb::Post,
+        "/v1/admin/revoke",
+        Who::Roles(&[Operator, Agent, PrivacyOfficer]),
+        Work::Revoke,
+    ),
+    route(Verb::Post, "/v1/admin/reload", Who::Roles(&[Operator]), Work::Reload),
+];
+
+/// Every field of a hub in `GET /v1/admin/hubs`, and who sees it.
+pub const HUB_FIELDS: &[(&str, &[AdminRole])] = &[
+    ("id", &[Viewer, Operator]),
+    ("alive", &[Viewer, Operator]),
+    ("heard_ms_ago", &[Viewer, Operator]),
+    ("sightings_per_s", &[Viewer, Operator]),
+    ("flags", &[Viewer, Operator]),
+    ("firmware", &[Operator]),
+    ("uptime_ms", &[Operator]),
+    ("buffer_len", &[Operator]),
+    ("clock_offset_ms", &[Operator]),
+];
+
+/// What `POST /v1/admin/revoke` may refuse, and who may ask for it.
+pub const REVOCABLE: &[(&str, &[AdminRole])] = &[
+    ("hub", &[Operator]),
+    ("certificate", &[Operator]),
+    ("token", &[Operator, Agent, PrivacyOfficer]),
+    ("subject", &[Operator, Agent, PrivacyOfficer]),
+];
+
+/// Whether a table allows a thing to a role; what is not in the table is nobody's.
+pub(super) fn allows(table: &[(&str, &[AdminRole])], thing: &str, role: AdminRole) -> bool {
+    table
+        .iter()
+        .any(|(name, roles)| *name == thing && roles.contains(&role))
+}
+
+const fn route(verb: Verb, path: &'static str, who: Who, work: Work) -> Route {
+    Route { verb, path, who, work }
+}
