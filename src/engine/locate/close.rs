@@ -5,9 +5,10 @@
 use super::Locator;
 use super::floor::{Corner, Grid, LEVELS_MAX, NO_ZONE, WINDOW_SIDE};
 use super::level::LevelEvidence;
-use super::motion::{AxisWalk, Motion, Pace};
-use super::posterior::{self, Marginal, Weights};
-use super::radio_map::ErrorScale;
+use super::line::{Line, Lines};
+use super::motion::{AxisWalk, Motion};
+use super::posterior::{self, Marginal};
+use super::radio_map::{CUT_WINDOW, ErrorScale};
 use super::tag::{Compared, TagOffset};
 use super::track::{Fix, Heard, STEP_MS, Track};
 use super::zone::ZoneMass;
@@ -15,10 +16,10 @@ use super::zone::ZoneMass;
 /// Readings that are weighed before their product is scaled: one makes 1e9 at worst, and a few more on top of the
 /// same number scaled must stay within a float.
 const READINGS_PER_SCALE: usize = 2;
+/// Misfit of a cell in which nobody can be, before any reading.
+const NOWHERE_MISFIT: f32 = 1e30;
 /// Within a cell the truth is anywhere: variance per axis, in cells squared.
 const CELL_VARIANCE: f32 = 1.0 / 12.0;
-/// The least that one step may multiply a cell's mass by.
-const LIKELIHOOD_MIN: f32 = 1e-20;
 /// Share of a track's `too_strong` that is kept from one step to the next.
 const TOO_STRONG_MEMORY: f32 = 0.8;
 /// One step adds no more than this to it, before its share: one wild reading is not enough.
@@ -34,7 +35,6 @@ impl Locator {
             return None;
         }
         let step = track.open.step;
-        let elapsed_s = step.saturating_sub(track.fix.step) as f32 * (STEP_MS as f32 / 1000.0);
         if self.is_stale(track, step) || !track.located {
             track.placed = false;
         }
@@ -45,7 +45,7 @@ impl Locator {
         } else {
             self.change_level(track);
         }
-        let fix = self.locate(track, step, elapsed_s);
+        let fix = self.locate(track, step);
         track.open.clear();
         track.located = fix.is_some();
         fix
@@ -57,29 +57,31 @@ impl Locator {
     }
 
     /// Moves, weighs and concludes, in the window as it is.
-    fn locate(&self, track: &mut Track, step: u32, elapsed_s: f32) -> Option<Fix> {
+    fn locate(&self, track: &mut Track, step: u32) -> Option<Fix> {
+        let elapsed_steps = step.saturating_sub(track.fix.step);
         let grid = self.grids.get(usize::from(track.level))?;
         let walkable = grid.walkable_in(track.corner);
+        let mut weights = track.kept.weights();
         if track.placed {
-            let settings = &self.settings;
-            let pace = Pace::new(settings.speed_sd_m_per_s, settings.speed_memory_s, elapsed_s);
+            let pace = self.paces.after(elapsed_steps, &self.settings);
             let [east, north] = &mut track.walk;
-            Motion::new(east.walk(&pace), north.walk(&pace), self.pitch_m).apply(&mut track.weights, &walkable);
+            Motion::new(east.walk(&pace), north.walk(&pace), self.pitch_m).apply(&mut weights, &walkable);
         }
-        let total = self.weigh(track, &walkable);
-        posterior::normalise(&mut track.weights, &walkable, total);
-        self.learn_tag(track, elapsed_s);
-        let (columns, rows) = posterior::marginals(&track.weights);
+        let total = self.weigh(track, &mut weights, &walkable);
+        posterior::normalise(&mut weights, &walkable, total);
+        self.learn_tag(track, &weights, elapsed_steps as f32 * (STEP_MS as f32 / 1000.0));
+        let (columns, rows) = posterior::marginals(&weights);
         if !columns.mean.is_finite() {
             return None;
         }
-        let fix = self.conclude(track, grid, &columns, &rows, step);
+        let fix = self.conclude(track, grid, &weights, (&columns, &rows), step);
         self.learn_walk(track, &fix, &columns, &rows);
         let to = posterior::follow(&columns, &rows, track.corner, grid.corner_max());
         if to != track.corner {
-            posterior::shift(&mut track.weights, track.corner, to);
+            posterior::shift(&mut weights, track.corner, to);
             track.corner = to;
         }
+        track.kept.keep(&weights);
         track.fix = fix;
         track.placed = true;
         Some(fix)
@@ -108,27 +110,29 @@ impl Locator {
             north_m += amplitude * station.north_m;
             total += amplitude;
         }
-        self.look_around(track, nearest.level, east_m / total, north_m / total);
-        if track.weights.iter().all(|weight| *weight == 0.0) {
+        if !self.look_around(track, nearest.level, east_m / total, north_m / total) {
             self.look_around(track, nearest.level, nearest.east_m, nearest.north_m);
         }
     }
 
-    /// Spreads the mass evenly over the walkable cells around a point.
-    fn look_around(&self, track: &mut Track, level: u8, east_m: f32, north_m: f32) {
+    /// Spreads the mass evenly over the walkable cells around a point; says whether there are any.
+    fn look_around(&self, track: &mut Track, level: u8, east_m: f32, north_m: f32) -> bool {
         let Some(grid) = self.grids.get(usize::from(level)) else {
-            return;
+            return false;
         };
         let (column, row) = grid.cell_of(east_m, north_m, self.pitch_m);
         track.level = level;
         track.corner = grid.corner_around(column, row);
         let walkable = grid.walkable_in(track.corner);
-        posterior::normalise(&mut track.weights, &walkable, 0.0);
+        let mut weights = walkable;
+        posterior::normalise(&mut weights, &walkable, 0.0);
+        track.kept.keep(&weights);
         track.too_strong = 0.0;
         let speed_sd_m_per_s = self.settings.speed_sd_m_per_s;
         let found = |at_m| AxisWalk::found(at_m, self.pitch_m * self.pitch_m, speed_sd_m_per_s);
         track.walk = [found(east_m), found(north_m)];
         track.levels = LevelEvidence::default();
+        posterior::sum(&walkable) > 0.0
     }
 
     /// Moves the tag to another level when the readings fit better there.
@@ -172,34 +176,36 @@ impl Locator {
     }
 
     /// Multiplies the mass of each cell by the likelihood of the open step there; returns the sum of the mass.
-    fn weigh(&self, track: &mut Track, walkable: &Weights) -> f32 {
-        let mut misfit = walkable.map(|walkable| if walkable > 0.0 { 1.0 } else { f32::INFINITY });
+    fn weigh(&self, track: &mut Track, weights: &mut Lines, walkable: &Lines) -> f32 {
+        // One where somebody can be, as good as infinite elsewhere.
+        let mut misfit = *walkable;
+        for line in &mut misfit {
+            *line = (Line::all(1.0) - *line) * Line::all(NOWHERE_MISFIT) + Line::all(1.0);
+        }
+        let mut cut = CUT_WINDOW;
         let strongest = track.open.strongest();
         for (count, heard) in track.open.heard().iter().enumerate() {
             let Some(scale) = self.error_scale(heard, strongest) else {
                 continue;
             };
             if count > 0 && count % READINGS_PER_SCALE == 0 {
-                scale_down(&mut misfit);
+                posterior::scale_down(&mut misfit);
             }
             let reading_dbm = f32::from(heard.rssi_dbm) - track.tag.of_station(heard.station);
-            let expected_dbm = self.map.window_dbm(heard.station, track.level, track.corner);
-            scale.multiply_misfit(&mut misfit, reading_dbm, &expected_dbm);
+            let expected = self.map.window(heard.station, track.level, track.corner, &mut cut);
+            let best_dbm = scale.multiply_misfit(&mut misfit, reading_dbm, &expected);
             if strongest == Some(*heard) {
                 // Anything can weaken a signal and nothing strengthens it: a reading that is stronger than at the best
                 // cell of the window comes from outside the window.
-                let above_db = reading_dbm - fold_lanes(&expected_dbm, f32::MIN, f32::max);
+                let above_db = reading_dbm - best_dbm;
                 let too_strong = (above_db / scale.noise_db - 1.0).clamp(0.0, TOO_STRONG_STEP_MAX);
                 track.too_strong = TOO_STRONG_MEMORY * track.too_strong + (1.0 - TOO_STRONG_MEMORY) * too_strong;
             }
         }
         if track.open.heard().len() > READINGS_PER_SCALE {
-            scale_down(&mut misfit);
+            posterior::scale_down(&mut misfit);
         }
-        for (weight, misfit) in track.weights.iter_mut().zip(&misfit) {
-            *weight *= (1.0 / misfit).max(LIKELIHOOD_MIN);
-        }
-        posterior::sum(&track.weights)
+        posterior::weigh(weights, &misfit)
     }
 
     /// How far a reading may be off. Where path loss alone stands behind the map, a weak reading says less than a strong
@@ -218,16 +224,17 @@ impl Locator {
     }
 
     /// Learns what the tag's readings lie above the map, seen from the new posterior.
-    fn learn_tag(&self, track: &mut Track, elapsed_s: f32) {
-        let (weights, corner, level) = (&track.weights, track.corner, track.level);
-        let compared = track.open.heard().iter().map(|heard: &Heard| {
-            let expected_dbm = self.map.window_dbm(heard.station, level, corner);
-            Compared {
-                station: heard.station,
-                surveyed: self.map.error_of(heard.station).is_some_and(|scale| scale.surveyed),
-                rssi_dbm: f32::from(heard.rssi_dbm),
-                expected_dbm: posterior::mean(weights, &expected_dbm),
-            }
+    fn learn_tag(&self, track: &mut Track, weights: &Lines, elapsed_s: f32) {
+        let (corner, level) = (track.corner, track.level);
+        let mut cut = CUT_WINDOW;
+        let compared = track.open.heard().iter().map(|heard: &Heard| Compared {
+            station: heard.station,
+            surveyed: self.map.error_of(heard.station).is_some_and(|scale| scale.surveyed),
+            rssi_dbm: f32::from(heard.rssi_dbm),
+            expected_dbm: self
+                .map
+                .window(heard.station, level, corner, &mut cut)
+                .mean_dbm(weights),
         });
         track.tag.learn(compared, elapsed_s, &self.settings);
     }
@@ -247,9 +254,16 @@ impl Locator {
     }
 
     /// The fix that the posterior gives.
-    fn conclude(&self, track: &Track, grid: &Grid, columns: &Marginal, rows: &Marginal, step: u32) -> Fix {
+    fn conclude(
+        &self,
+        track: &Track,
+        grid: &Grid,
+        weights: &Lines,
+        (columns, rows): (&Marginal, &Marginal),
+        step: u32,
+    ) -> Fix {
         let Corner { column, row } = track.corner;
-        let mass = ZoneMass::new(&track.weights, &rows.mass, grid, track.corner);
+        let mass = ZoneMass::new(weights, grid, track.corner);
         let held = track.placed.then(|| track.fix.zone.unwrap_or(NO_ZONE));
         let (zone, zone_changed) = mass.decide(held, self.settings.zone_confidence);
         let variance = columns.variance + rows.variance + 2.0 * CELL_VARIANCE;
@@ -264,55 +278,4 @@ impl Locator {
             zone_changed,
         }
     }
-}
-
-impl ErrorScale {
-    /// One over the likelihood of an error, up to a constant: Student's t, with density proportional to
-    /// (1 + e^2 / (v s^2))^(-(v + 1) / 2) for v degrees of freedom (Bishop, Pattern Recognition, 2.159).
-    fn misfit(self, error_db: f32) -> f32 {
-        let base = 1.0 + error_db * error_db * self.inverse_scale();
-        if self.surveyed { base * base * base } else { base }
-    }
-
-    /// Multiplies the misfit of every cell by that of a reading.
-    fn multiply_misfit(self, misfit: &mut Weights, reading_dbm: f32, expected_dbm: &Weights) {
-        let inverse_scale = self.inverse_scale();
-        let base = |expected_dbm: f32| 1.0 + (reading_dbm - expected_dbm).powi(2) * inverse_scale;
-        if self.surveyed {
-            misfit
-                .iter_mut()
-                .zip(expected_dbm)
-                .for_each(|(misfit, expected_dbm)| *misfit *= base(*expected_dbm).powi(3));
-        } else {
-            misfit
-                .iter_mut()
-                .zip(expected_dbm)
-                .for_each(|(misfit, expected_dbm)| *misfit *= base(*expected_dbm));
-        }
-    }
-
-    /// One over degrees of freedom and scale squared.
-    fn inverse_scale(self) -> f32 {
-        let freedom = if self.surveyed { 5.0 } else { 1.0 };
-        1.0 / (freedom * self.noise_db * self.noise_db)
-    }
-}
-
-/// Scales the best cell's misfit to one.
-fn scale_down(misfit: &mut Weights) {
-    let scale = 1.0 / fold_lanes(misfit, f32::INFINITY, f32::min);
-    for misfit in misfit.iter_mut().filter(|_| scale > 0.0) {
-        *misfit *= scale;
-    }
-}
-
-/// Folds all cells into one value, by column, then across.
-fn fold_lanes(cells: &Weights, from: f32, fold: impl Fn(f32, f32) -> f32 + Copy) -> f32 {
-    let mut lanes = [from; WINDOW_SIDE];
-    for row in cells.chunks_exact(WINDOW_SIDE) {
-        for (lane, cell) in lanes.iter_mut().zip(row) {
-            *lane = fold(*lane, *cell);
-        }
-    }
-    lanes.into_iter().fold(from, fold)
 }

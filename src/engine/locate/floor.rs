@@ -3,7 +3,9 @@
 //! Every level carries a border as wide as a window, so that a window near an edge needs no bounds of its own.
 //! Deliberately absent: walls thinner than a cell, doors, stairs; those belong to the venue's walking graph.
 
+use super::bits::Bits;
 use super::error::LocatorError;
+use super::line::{Line, Lines};
 
 /// The zone of a cell that belongs to none.
 pub const NO_ZONE: u16 = u16::MAX;
@@ -59,8 +61,10 @@ pub(super) struct Grid {
     pub(super) origin_north_m: f32,
     pub(super) columns: usize,
     pub(super) rows: usize,
-    pub(super) walkable: Vec<u8>,
-    pub(super) zone: Vec<u16>,
+    walkable: Bits,
+    zone: Vec<u16>,
+    zone_goes_on: Bits,
+    zone_begins: Bits,
     pub(super) elevation_m: f32,
 }
 
@@ -105,28 +109,32 @@ impl Grid {
             return Err(LocatorError::LevelNowhere { level: level_index });
         }
         let (wide, high) = (columns + 2 * WINDOW_SIDE, rows + 2 * WINDOW_SIDE);
-        let mut grid = Self {
+        let mut zone = vec![NO_ZONE; wide * high];
+        for (row, zones) in level.zone.chunks(columns).enumerate() {
+            let start = (row + WINDOW_SIDE) * wide + WINDOW_SIDE;
+            zone[start..start + columns].copy_from_slice(zones);
+        }
+        let is_inside = |column: usize, row: usize| {
+            (WINDOW_SIDE..WINDOW_SIDE + columns).contains(&column) && (WINDOW_SIDE..WINDOW_SIDE + rows).contains(&row)
+        };
+        let at = |column: usize, row: usize| zone[row * wide + column];
+        Ok(Self {
             origin_east_m: level.origin_east_m - WINDOW_SIDE as f32 * pitch_m,
             origin_north_m: level.origin_north_m - WINDOW_SIDE as f32 * pitch_m,
             columns: wide,
             rows: high,
-            walkable: vec![0; wide * high],
-            zone: vec![NO_ZONE; wide * high],
+            walkable: Bits::new(wide, high, |column, row| {
+                is_inside(column, row) && level.walkable[(row - WINDOW_SIDE) * columns + column - WINDOW_SIDE]
+            }),
+            zone_goes_on: Bits::new(wide, high, |column, row| {
+                row > 0 && at(column, row) == at(column, row - 1)
+            }),
+            zone_begins: Bits::new(wide, high, |column, row| {
+                column > 0 && at(column, row) != at(column - 1, row)
+            }),
+            zone,
             elevation_m: level.elevation_m,
-        };
-        for (row, (walkable, zones)) in level
-            .walkable
-            .chunks(columns)
-            .zip(level.zone.chunks(columns))
-            .enumerate()
-        {
-            let inside = (row + WINDOW_SIDE) * wide + WINDOW_SIDE..(row + WINDOW_SIDE) * wide + WINDOW_SIDE + columns;
-            for (cell, &walkable) in grid.walkable[inside.clone()].iter_mut().zip(walkable) {
-                *cell = u8::from(walkable);
-            }
-            grid.zone[inside].copy_from_slice(zones);
-        }
-        Ok(grid)
+        })
     }
 
     /// The corner of the window that has a point, given in cells of this grid, in its middle.
@@ -156,23 +164,27 @@ impl Grid {
     }
 
     /// Which cells of a window can be walked on, as 1 or 0.
-    pub(super) fn walkable_in(&self, corner: Corner) -> [f32; WINDOW_CELLS] {
-        let mut walkable = [0.0; WINDOW_CELLS];
-        for (row, out) in walkable.chunks_exact_mut(WINDOW_SIDE).enumerate() {
-            for (out, &cell) in out.iter_mut().zip(self.line(&self.walkable, corner, row)) {
-                *out = f32::from(cell);
-            }
+    #[inline]
+    pub(super) fn walkable_in(&self, corner: Corner) -> Lines {
+        let mut walkable = [Line::NOTHING; WINDOW_SIDE];
+        for (line, row) in walkable.iter_mut().zip(usize::from(corner.row)..) {
+            *line = Line::of_bits(self.walkable.row(usize::from(corner.column), row));
         }
         walkable
     }
 
-    /// The zones along one row of a window.
-    pub(super) fn zones_in(&self, corner: Corner, row: usize) -> &[u16] {
-        self.line(&self.zone, corner, row)
+    /// Whether each cell of a window's row is in the zone of the cell south of it.
+    #[inline]
+    pub(super) fn zones_go_on(&self, corner: Corner, row: usize) -> bool {
+        let row = usize::from(corner.row) + row;
+        self.zone_goes_on.row(usize::from(corner.column), row) == Bits::ALL
     }
 
-    fn line<'a, T>(&self, layer: &'a [T], corner: Corner, row: usize) -> &'a [T] {
-        let start = (usize::from(corner.row) + row) * self.columns + usize::from(corner.column);
-        layer.get(start..start + WINDOW_SIDE).unwrap_or_default()
+    /// The zones of a window's row: by cell, and bit by cell whether it is in another one than the cell west of it.
+    pub(super) fn zones_in(&self, corner: Corner, row: usize) -> (&[u16], u32) {
+        let (column, row) = (usize::from(corner.column), usize::from(corner.row) + row);
+        let start = row * self.columns + column;
+        let zones = self.zone.get(start..start + WINDOW_SIDE).unwrap_or_default();
+        (zones, self.zone_begins.row(column, row))
     }
 }

@@ -16,10 +16,12 @@
 //! `track` what is kept per tag, and `close` what happens per step, with `motion`, `posterior`, `tag`, `level` and
 //! `zone` as its leaves.
 
+mod bits;
 mod close;
 mod error;
 mod floor;
 mod level;
+mod line;
 mod motion;
 mod posterior;
 mod radio_map;
@@ -39,6 +41,7 @@ pub use station::{STATIONS_MAX, Station, SurveyPoint};
 pub use track::{Fix, STEP_MS, STEP_STATIONS_MAX, Track};
 
 use floor::Grid;
+use motion::Paces;
 use radio_map::RadioMap;
 use station::{check_stations, check_survey};
 use survey::SurveyedStation;
@@ -69,6 +72,7 @@ pub struct Locator {
     pitch_m: f32,
     stations: Vec<Station>,
     map: RadioMap,
+    paces: Paces,
     settings: LocatorSettings,
 }
 
@@ -97,6 +101,7 @@ impl Locator {
             pitch_m: floor.pitch_m,
             stations,
             map,
+            paces: Paces::new(&settings),
             settings,
         })
     }

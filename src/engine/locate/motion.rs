@@ -7,12 +7,12 @@
 //! window is small and a step short; the walls that matter are cells that can't be walked on.
 
 use super::floor::WINDOW_SIDE;
-use super::posterior::Weights;
+use super::line::{Line, Lines};
+use super::settings::LocatorSettings;
+use super::track::STEP_MS;
 
-/// Cells from one row to the next while a window is spread: the window's and one of nothing.
-const STRIDE: usize = WINDOW_SIDE + 1;
-/// Cells of a window laid out that way.
-const FLAT_CELLS: usize = STRIDE * WINDOW_SIDE;
+/// Times whose pace is known in advance, in steps.
+const PACES_LEN: usize = 64;
 /// Passes that one gap may take: longer gaps have spread the mass over the window anyway.
 const PASSES_MAX: u32 = 8;
 /// Variance that one pass can express, in cells squared, with room for a drift.
@@ -38,8 +38,14 @@ pub(super) struct Pace {
 }
 
 impl Pace {
+    /// Of a venue's people over so many steps.
+    fn of(steps: u32, settings: &LocatorSettings) -> Self {
+        let elapsed_s = steps as f32 * (STEP_MS as f32 / 1000.0);
+        Self::new(settings.speed_sd_m_per_s, settings.speed_memory_s, elapsed_s)
+    }
+
     /// Of people whose velocity has a standard deviation per axis, and is remembered for a time.
-    pub(super) fn new(speed_sd_m_per_s: f32, memory_s: f32, elapsed_s: f32) -> Self {
+    fn new(speed_sd_m_per_s: f32, memory_s: f32, elapsed_s: f32) -> Self {
         let kept = (-elapsed_s / memory_s).exp();
         let lost = 1.0 - kept;
         let speed_m2_per_s2 = speed_sd_m_per_s * speed_sd_m_per_s;
@@ -51,6 +57,22 @@ impl Pace {
             shared_m2_per_s: speed_m2_per_s2 * memory_s * lost * lost,
             velocity_m2_per_s2: speed_m2_per_s2 * (1.0 - kept * kept),
         }
+    }
+}
+
+/// Paces of the times that are common, in steps; an exponential less for each step that closes.
+#[derive(Debug)]
+pub(super) struct Paces([Pace; PACES_LEN]);
+
+impl Paces {
+    pub(super) fn new(settings: &LocatorSettings) -> Self {
+        Self(std::array::from_fn(|steps| Pace::of(steps as u32, settings)))
+    }
+
+    /// The pace of a time in steps.
+    pub(super) fn after(&self, steps: u32, settings: &LocatorSettings) -> Pace {
+        let known = usize::try_from(steps).ok().and_then(|steps| self.0.get(steps));
+        known.copied().unwrap_or_else(|| Pace::of(steps, settings))
     }
 }
 
@@ -149,7 +171,7 @@ impl Motion {
     }
 
     /// Moves the mass. What would enter a wall is lost, so the caller normalises.
-    pub(super) fn apply(&self, weights: &mut Weights, walkable: &Weights) {
+    pub(super) fn apply(&self, weights: &mut Lines, walkable: &Lines) {
         for _ in 0..self.passes {
             spread(weights, walkable, self.east, self.north);
         }
@@ -167,50 +189,48 @@ impl Shares {
             after: 0.5 * (second - mean),
         }
     }
+
+    fn lines(self) -> (Line, Line, Line) {
+        (Line::all(self.before), Line::all(self.stay), Line::all(self.after))
+    }
 }
 
-/// One pass of the kernel, first along rows, then across them. Rows lie one cell of nothing apart, with a row of
-/// nothing on either side, so that both loops run over flat memory without a case for edges.
-fn spread(weights: &mut Weights, walkable: &Weights, east: Shares, north: Shares) {
-    let mut apart = [0.0; FLAT_CELLS + 2];
-    for (row, weights) in weights.chunks_exact(WINDOW_SIDE).enumerate() {
-        apart[row * STRIDE + 1..][..WINDOW_SIDE].copy_from_slice(weights);
-    }
-    let mut across = [0.0; FLAT_CELLS + 2 * STRIDE];
-    for (cell, out) in across[STRIDE..].iter_mut().take(FLAT_CELLS).enumerate() {
-        *out = east.before * apart[cell] + east.stay * apart[cell + 1] + east.after * apart[cell + 2];
-    }
-    let mut spread = [0.0; FLAT_CELLS];
-    for (cell, out) in spread.iter_mut().enumerate() {
-        *out =
-            north.before * across[cell] + north.stay * across[cell + STRIDE] + north.after * across[cell + 2 * STRIDE];
-    }
-    let rows = weights
-        .chunks_exact_mut(WINDOW_SIDE)
-        .zip(walkable.chunks_exact(WINDOW_SIDE))
-        .zip(spread.chunks_exact(STRIDE));
-    for ((weights, walkable), spread) in rows {
-        for (weight, (walkable, spread)) in weights.iter_mut().zip(walkable.iter().zip(spread)) {
-            *weight = walkable * spread;
-        }
+/// One pass of the kernel, along rows and then across them, row by row; a row of nothing lies on either side of the
+/// window.
+fn spread(weights: &mut Lines, walkable: &Lines, east: Shares, north: Shares) {
+    let (before, stay, after) = east.lines();
+    let along = |line: Line| before * line.western() + stay * line + after * line.eastern();
+    let (before, stay, after) = north.lines();
+    let (mut south, mut here) = (Line::NOTHING, along(weights[0]));
+    for row in 0..WINDOW_SIDE {
+        let north = weights.get(row + 1).map_or(Line::NOTHING, |line| along(*line));
+        weights[row] = walkable[row] * (before * south + stay * here + after * north);
+        (south, here) = (here, north);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::floor::WINDOW_CELLS;
+    use super::super::line::{flat, lines};
     use super::super::posterior::{marginals, sum};
     use super::*;
 
+    /// A window whose cells are all alike but one.
+    fn all_but(cell: usize, value: f32, others: f32) -> Lines {
+        let mut cells = [others; WINDOW_CELLS];
+        cells[cell] = value;
+        lines(&cells, |cell| cell)
+    }
+
     #[test]
     fn motion_has_the_drift_and_spread_it_was_asked_for() {
-        let mut weights = [0.0; WINDOW_CELLS];
-        weights[6 * WINDOW_SIDE + 6] = 1.0;
+        let mut weights = all_but(6 * WINDOW_SIDE + 6, 1.0, 0.0);
         let moved = |drift_m: f32| Moved {
             drift_m,
             spread_m2: 0.5,
         };
-        Motion::new(moved(0.4), moved(-0.2), 1.0).apply(&mut weights, &[1.0; WINDOW_CELLS]);
+        Motion::new(moved(0.4), moved(-0.2), 1.0).apply(&mut weights, &[Line::all(1.0); WINDOW_SIDE]);
         let (columns, rows) = marginals(&weights);
         assert!((sum(&weights) - 1.0).abs() < 1e-6);
         assert!(
@@ -263,15 +283,14 @@ mod tests {
 
     #[test]
     fn nobody_walks_into_a_wall() {
-        let mut weights = [0.0; WINDOW_CELLS];
-        weights[6 * WINDOW_SIDE + 6] = 1.0;
-        let mut walkable = [1.0; WINDOW_CELLS];
-        walkable[6 * WINDOW_SIDE + 7] = 0.0;
+        let mut weights = all_but(6 * WINDOW_SIDE + 6, 1.0, 0.0);
+        let walkable = all_but(6 * WINDOW_SIDE + 7, 0.0, 1.0);
         let moved = Moved {
             drift_m: 0.0,
             spread_m2: 0.5,
         };
         Motion::new(moved, moved, 1.0).apply(&mut weights, &walkable);
+        let weights = flat(&weights);
         assert_eq!(weights[6 * WINDOW_SIDE + 7], 0.0);
         assert!(weights[6 * WINDOW_SIDE + 5] > 0.0);
     }

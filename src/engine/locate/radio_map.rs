@@ -5,8 +5,8 @@
 //! look the same.
 
 use super::error::LocatorError;
-use super::floor::{Corner, Grid, WINDOW_CELLS, WINDOW_SIDE};
-use super::posterior::Weights;
+use super::floor::{Corner, Grid, WINDOW_SIDE};
+use super::line::{LOADED_LEN, Line, Lines};
 use super::settings::LocatorSettings;
 use super::station::Station;
 use super::survey::SurveyedStation;
@@ -26,7 +26,7 @@ pub(super) struct RadioMap {
     /// By station, then by level.
     patches: Vec<Patch>,
     levels: usize,
-    /// Half dB below zero dBm, row by row of each patch.
+    /// Half dB below zero dBm, row by row of each patch, and a few more, since rows are read a little beyond their end.
     steps: Vec<u8>,
     /// By station.
     errors: Vec<ErrorScale>,
@@ -51,6 +51,71 @@ struct Patch {
     columns: u32,
     rows: u32,
     start: usize,
+}
+
+/// What one station should hear in each cell of a window, in half dB below zero dBm: where the first row is, and how far
+/// it is from one row to the next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WindowMap<'a> {
+    steps: &'a [u8],
+    apart: usize,
+}
+
+/// Room for a window that lies across the edge of a patch.
+pub(super) type CutWindow = [u8; WINDOW_SIDE * LOADED_LEN];
+/// An empty one.
+pub(super) const CUT_WINDOW: CutWindow = [OUT_OF_RANGE; WINDOW_SIDE * LOADED_LEN];
+
+impl WindowMap<'_> {
+    /// Its mean over the weights, which sum to about one, in dBm.
+    pub(super) fn mean_dbm(&self, weights: &Lines) -> f32 {
+        let products = weights
+            .iter()
+            .zip(self.lines())
+            .map(|(weights, steps)| *weights * steps);
+        products.fold(Line::NOTHING, |sum, line| sum + line).sum() / -STEPS_PER_DB
+    }
+
+    #[inline]
+    fn lines(&self) -> impl Iterator<Item = Line> {
+        let (mut rest, apart) = (self.steps, self.apart);
+        std::iter::from_fn(move || {
+            let line = Line::of_bytes(*rest.first_chunk()?);
+            rest = rest.get(apart..).unwrap_or_default();
+            Some(line)
+        })
+    }
+}
+
+impl ErrorScale {
+    /// One over the likelihood of an error, up to a constant: Student's t, with density proportional to
+    /// (1 + e^2 / (v s^2))^(-(v + 1) / 2) for v degrees of freedom (Bishop, Pattern Recognition, 2.159).
+    pub(super) fn misfit(self, error_db: f32) -> f32 {
+        let base = 1.0 + error_db * error_db * self.inverse_scale();
+        if self.surveyed { base * base * base } else { base }
+    }
+
+    /// Multiplies the misfit of every cell by that of a reading. Says what would be heard in the cell that should hear
+    /// most, in dBm.
+    pub(super) fn multiply_misfit(self, misfit: &mut Lines, reading_dbm: f32, expected: &WindowMap<'_>) -> f32 {
+        // In the map's own steps, which count below zero.
+        let reading = Line::all(reading_dbm * STEPS_PER_DB);
+        let inverse_scale = Line::all(self.inverse_scale() / (STEPS_PER_DB * STEPS_PER_DB));
+        let mut best = Line::all(f32::MAX);
+        for (misfit, steps) in misfit.iter_mut().zip(expected.lines()) {
+            let error = reading + steps;
+            let base = Line::all(1.0) + error * error * inverse_scale;
+            *misfit *= if self.surveyed { base * base * base } else { base };
+            best = best.at_most(steps);
+        }
+        best.least() / -STEPS_PER_DB
+    }
+
+    /// One over degrees of freedom and scale squared.
+    fn inverse_scale(self) -> f32 {
+        let freedom = if self.surveyed { 5.0 } else { 1.0 };
+        1.0 / (freedom * self.noise_db * self.noise_db)
+    }
 }
 
 impl RadioMap {
@@ -96,6 +161,7 @@ impl RadioMap {
                 });
             }
         }
+        map.steps.extend([OUT_OF_RANGE; LOADED_LEN]);
         Ok(map)
     }
 
@@ -144,31 +210,59 @@ impl RadioMap {
         self.errors.get(usize::from(station)).copied()
     }
 
-    /// What a station should hear in each cell of a window, in dBm.
-    pub(super) fn window_dbm(&self, station: u16, level: u8, corner: Corner) -> Weights {
-        let mut expected_dbm = [-f32::from(OUT_OF_RANGE) / STEPS_PER_DB; WINDOW_CELLS];
-        let Some(patch) = self.patch(station, level) else {
-            return expected_dbm;
-        };
-        let west = i64::from(corner.column) - i64::from(patch.column);
-        for (row, out) in (u32::from(corner.row)..).zip(expected_dbm.chunks_exact_mut(WINDOW_SIDE)) {
-            let Some(line) = self.line(patch, row) else { continue };
-            if let Some(inside) = usize::try_from(west)
-                .ok()
-                .and_then(|west| line.get(west..west + WINDOW_SIDE))
-            {
-                for (out, &steps) in out.iter_mut().zip(inside) {
-                    *out = -f32::from(steps) / STEPS_PER_DB;
-                }
-                continue;
-            }
-            for (column, out) in (west..).zip(out) {
-                if let Some(&steps) = usize::try_from(column).ok().and_then(|column| line.get(column)) {
-                    *out = -f32::from(steps) / STEPS_PER_DB;
+    /// What a station should hear in each cell of a window. `cut` is room for a window that lies across the edge of what
+    /// the station hears, which is rare.
+    #[inline]
+    pub(super) fn window<'a>(
+        &'a self,
+        station: u16,
+        level: u8,
+        corner: Corner,
+        cut: &'a mut CutWindow,
+    ) -> WindowMap<'a> {
+        match self.whole_window(station, level, corner) {
+            Some(whole) => whole,
+            None => {
+                self.cut_window(station, level, corner, cut);
+                WindowMap {
+                    steps: cut,
+                    apart: LOADED_LEN,
                 }
             }
         }
-        expected_dbm
+    }
+
+    /// The window, when a patch has all of it.
+    #[inline]
+    fn whole_window(&self, station: u16, level: u8, corner: Corner) -> Option<WindowMap<'_>> {
+        let patch = self.patch(station, level)?;
+        let column = u32::from(corner.column).checked_sub(patch.column)?;
+        let row = u32::from(corner.row).checked_sub(patch.row)?;
+        let side = WINDOW_SIDE as u32;
+        if column.saturating_add(side) > patch.columns || row.saturating_add(side) > patch.rows {
+            return None;
+        }
+        let apart = patch.columns as usize;
+        let steps = self.steps.get(patch.start + row as usize * apart + column as usize..)?;
+        Some(WindowMap { steps, apart })
+    }
+
+    /// The window cell by cell.
+    #[cold]
+    fn cut_window(&self, station: u16, level: u8, corner: Corner, cut: &mut CutWindow) {
+        cut.fill(OUT_OF_RANGE);
+        let Some(patch) = self.patch(station, level) else {
+            return;
+        };
+        let west = i64::from(corner.column) - i64::from(patch.column);
+        for (row, out) in (u32::from(corner.row)..).zip(cut.as_chunks_mut::<LOADED_LEN>().0) {
+            let Some(line) = self.line(patch, row) else { continue };
+            for (column, out) in (west..).zip(out) {
+                if let Some(&steps) = usize::try_from(column).ok().and_then(|column| line.get(column)) {
+                    *out = steps;
+                }
+            }
+        }
     }
 
     /// What a station should hear in one cell, in dBm.

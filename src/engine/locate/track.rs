@@ -2,10 +2,10 @@
 //!
 //! Inline and of fixed size, so that a table of tracks is one allocation. All zeros is a tag nobody heard.
 
-use super::floor::{Corner, WINDOW_CELLS};
+use super::floor::Corner;
 use super::level::LevelEvidence;
 use super::motion::AxisWalk;
-use super::posterior::Weights;
+use super::posterior::Kept;
 use super::tag::TagOffset;
 
 /// Milliseconds of one step. Sightings of one step are one reading of the air, whatever order they come in.
@@ -38,7 +38,7 @@ pub struct Fix {
 #[derive(Clone, Debug)]
 pub struct Track {
     /// Posterior mass of each cell of the window, summing to one.
-    pub(super) weights: Weights,
+    pub(super) kept: Kept,
     /// South-west cell of the window.
     pub(super) corner: Corner,
     /// The level of the window.
@@ -64,7 +64,7 @@ pub struct Track {
 impl Default for Track {
     fn default() -> Self {
         Self {
-            weights: [0.0; WINDOW_CELLS],
+            kept: Kept::default(),
             corner: Corner::default(),
             level: 0,
             located: false,

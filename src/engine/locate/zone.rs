@@ -3,12 +3,10 @@
 //! Deliberately absent: timers. A zone changes when the evidence says so; how long that takes follows from it.
 
 use super::floor::{Corner, Grid, NO_ZONE, WINDOW_SIDE};
-use super::posterior::Weights;
+use super::line::{Line, Lines};
 
 /// Zones that are told apart in one window; the mass of more is not counted.
 const WINDOW_ZONES_MAX: usize = 16;
-/// Rows with less mass are not read: all of them together can't decide about a zone.
-const ROW_MASS_MIN: f32 = 1e-3;
 
 /// Posterior mass of a window by zone.
 #[derive(Debug, Default)]
@@ -19,30 +17,35 @@ pub(super) struct ZoneMass {
 
 impl ZoneMass {
     /// Counts the mass of every zone in a window; cells outside every zone count as [`NO_ZONE`].
-    pub(super) fn new(weights: &Weights, row_mass: &[f32; WINDOW_SIDE], grid: &Grid, corner: Corner) -> Self {
+    pub(super) fn new(weights: &Lines, grid: &Grid, corner: Corner) -> Self {
         let mut mass = Self::default();
-        for (row, (weights, row_mass)) in weights.chunks_exact(WINDOW_SIDE).zip(row_mass).enumerate() {
-            if *row_mass < ROW_MASS_MIN {
-                continue;
+        // Rows that lie in the same zones are summed first: there are a few of them in a window, whatever its cells.
+        let (mut first, mut band) = (0, Line::NOTHING);
+        for (row, weights) in weights.iter().enumerate() {
+            if row > 0 && !grid.zones_go_on(corner, row) {
+                mass.add_band(grid.zones_in(corner, first), band);
+                (first, band) = (row, Line::NOTHING);
             }
-            let zones = grid.zones_in(corner, row);
-            let first = zones.first().copied().unwrap_or(NO_ZONE);
-            // Most rows lie in one zone, and looking is cheaper than counting cell by cell.
-            if zones.iter().fold(0, |other, zone| other | (zone ^ first)) == 0 {
-                mass.add((first, *row_mass));
-                continue;
-            }
-            let mut run = (first, 0.0);
-            for (&zone, &weight) in zones.iter().zip(weights) {
-                if zone != run.0 {
-                    mass.add(run);
-                    run = (zone, 0.0);
-                }
-                run.1 += weight;
-            }
-            mass.add(run);
+            band += *weights;
         }
+        mass.add_band(grid.zones_in(corner, first), band);
         mass
+    }
+
+    /// Counts rows that lie in the same zones.
+    fn add_band(&mut self, (zones, begins): (&[u16], u32), weights: Line) {
+        let weights = weights.row();
+        let mut from = 0;
+        // The first cell begins a zone in any case, and the end of the row ends one.
+        let mut begins = begins & !1 | 1 << WINDOW_SIDE;
+        while begins != 0 {
+            let to = begins.trailing_zeros() as usize;
+            if let (Some(zone), Some(run)) = (zones.get(from), weights.get(from..to)) {
+                self.add((*zone, run.iter().sum()));
+            }
+            from = to;
+            begins &= begins - 1;
+        }
     }
 
     /// The zone to report, and whether it is another than the one held. A tag's first zone is the one with most mass.
