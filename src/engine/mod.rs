@@ -7,6 +7,7 @@
 //! Reading order: [`spec`] (what a configuration says), [`Generation`] (compiled), [`record`] (what is known of a
 //! person), then this file and its children by direction: sightings, signals, deciding.
 
+mod batch;
 pub mod condition;
 pub mod crowd;
 pub mod customer;
@@ -50,6 +51,7 @@ use self::record::{RECORD_WORDS, Record, Seen};
 use self::slab::Slab;
 use self::watched::{Readings, Watches};
 
+pub use self::batch::Numbered;
 pub use self::customer::{CustomerSlot, TagHandle};
 pub use self::deciding::Scratch;
 pub use self::generation::{BuildError, Generation};

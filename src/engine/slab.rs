@@ -97,6 +97,21 @@ impl<const WORDS: usize> Slab<WORDS> {
         Err(Busy)
     }
 
+    /// Reads a word of each cache line of a record, so that the lines come while others are asked for. What it returns
+    /// means nothing.
+    #[cfg(not(loom))]
+    pub fn touch(&self, slot: u32) -> u64 {
+        let lines = self
+            .record(slot)
+            .map(|(version, words)| (version, words.chunks(CACHE_LINE_LEN / size_of::<AtomicU64>())));
+        let Some((version, lines)) = lines else { return 0 };
+        let first = version.load(Ordering::Relaxed);
+        // Words begin one after the version, so that the first of each chunk but the first is in a line of its own.
+        lines
+            .filter_map(<[AtomicU64]>::last)
+            .fold(first, |sum, word| sum ^ word.load(Ordering::Relaxed))
+    }
+
     /// Takes a record, lets `change` change a copy, and publishes what it left there. Waits for another writer.
     /// Nothing happens, and `None` comes back, when there is no such record.
     pub fn write<R>(&self, slot: u32, change: impl FnOnce(&mut [u64; WORDS]) -> R) -> Option<R> {

@@ -135,21 +135,23 @@ impl Intake {
 
     fn take_batch(&mut self, shared: &Shared, now: Timestamp, batch: &SightingBatchReader<'_>, tally: &mut Tally) {
         let step = shared.overload.step();
-        for (sequence, sighting) in batch.sightings() {
+        let mut bad = 0;
+        let numbered = batch.sightings().map(|(sequence, sighting)| {
             let Ok(sighting) = sighting else {
-                tally.bad += 1;
-                self.engine.skip(sequence);
-                continue;
+                bad += 1;
+                return (sequence, None);
             };
-            if let Some(shed_for) = shed_for(step, sequence, &sighting) {
+            let shed_for = shed_for(step, sequence, &sighting);
+            if let Some(shed_for) = shed_for {
                 // It counts as taken: sent again it would cost the same again.
-                self.engine.skip(sequence);
                 shared.overload.count(shed_for, 1);
-                continue;
             }
-            let outcome = shared.engine.on_sighting(now, &mut self.engine, sequence, &sighting);
-            tally.count(shared, outcome);
-        }
+            (sequence, shed_for.is_none().then_some(sighting))
+        });
+        shared
+            .engine
+            .on_sightings(now, &mut self.engine, numbered, |outcome| tally.count(shared, outcome));
+        tally.bad += bad;
         shared.engine.on_hub_alive(now, &mut self.engine);
     }
 }
