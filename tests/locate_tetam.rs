@@ -14,7 +14,7 @@ use tetam::{Floor, Recording, Scores, Survey, Walk};
 fn with_a_survey() {
     let scores = score(Floor::Walkable, Survey::Set1, LocatorSettings::default());
     within(&scores, 1.20, 1.07, 2.60);
-    calm(&scores, 0.895, 20, 2.0);
+    calm(&scores, 0.93, 15, 1.5);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::motion::{AxisWalk, Motion};
 use super::posterior::{self, Marginal};
 use super::radio_map::{CUT_WINDOW, ErrorScale};
 use super::tag::{Compared, TagOffset};
-use super::track::{Fix, Heard, STEP_MS, Track};
+use super::track::{Fix, Heard, Left, STEP_MS, Track};
 use super::zone::ZoneMass;
 
 /// Readings that are weighed before their product is scaled: one makes 1e9 at worst, and a few more on top of the
@@ -74,14 +74,20 @@ impl Locator {
         if !columns.mean.is_finite() {
             return None;
         }
+        self.learn_walk(track, grid, &columns, &rows);
         let fix = self.conclude(track, grid, &weights, (&columns, &rows), step);
-        self.learn_walk(track, &fix, &columns, &rows);
         let to = posterior::follow(&columns, &rows, track.corner, grid.corner_max());
         if to != track.corner {
             posterior::shift(&mut weights, track.corner, to);
             track.corner = to;
         }
         track.kept.keep(&weights);
+        if fix.zone_changed {
+            track.left = Left {
+                zone: track.fix.zone.unwrap_or(NO_ZONE),
+                until: if track.placed { step.saturating_add(1) } else { 0 },
+            };
+        }
         track.fix = fix;
         track.placed = true;
         Some(fix)
@@ -240,9 +246,10 @@ impl Locator {
     }
 
     /// Learns how the person walks from where the posterior has gone.
-    fn learn_walk(&self, track: &mut Track, fix: &Fix, columns: &Marginal, rows: &Marginal) {
+    fn learn_walk(&self, track: &mut Track, grid: &Grid, columns: &Marginal, rows: &Marginal) {
         let speed_sd_m_per_s = self.settings.speed_sd_m_per_s;
-        let axes = [(fix.east_m, columns), (fix.north_m, rows)];
+        let (east_m, north_m) = self.middle(track, grid, columns, rows);
+        let axes = [(east_m, columns), (north_m, rows)];
         for (walk, (at_m, marginal)) in track.walk.iter_mut().zip(axes) {
             let at_m2 = (marginal.variance + CELL_VARIANCE) * self.pitch_m * self.pitch_m;
             if track.placed {
@@ -251,6 +258,15 @@ impl Locator {
                 *walk = AxisWalk::found(at_m, at_m2, speed_sd_m_per_s);
             }
         }
+    }
+
+    /// The middle of the mass, in metres east and north of the venue's anchor.
+    fn middle(&self, track: &Track, grid: &Grid, columns: &Marginal, rows: &Marginal) -> (f32, f32) {
+        let Corner { column, row } = track.corner;
+        (
+            grid.origin_east_m + (f32::from(column) + columns.mean) * self.pitch_m,
+            grid.origin_north_m + (f32::from(row) + rows.mean) * self.pitch_m,
+        )
     }
 
     /// The fix that the posterior gives.
@@ -262,20 +278,47 @@ impl Locator {
         (columns, rows): (&Marginal, &Marginal),
         step: u32,
     ) -> Fix {
-        let Corner { column, row } = track.corner;
+        let (east_m, north_m) = self.middle(track, grid, columns, rows);
         let mass = ZoneMass::new(weights, grid, track.corner);
         let held = track.placed.then(|| track.fix.zone.unwrap_or(NO_ZONE));
-        let (zone, zone_changed) = mass.decide(held, self.settings.zone_confidence);
+        let confidence = |zone: u16| self.zone_confidence(track, zone, step);
+        let (zone, zone_changed) = match held {
+            Some(held) if !mass.is_sure_of(held) => {
+                self.mass_ahead(track, grid, weights).decide(Some(held), confidence)
+            }
+            Some(_) | None => mass.decide(held, confidence),
+        };
         let variance = columns.variance + rows.variance + 2.0 * CELL_VARIANCE;
         Fix {
             step,
             level: track.level,
-            east_m: grid.origin_east_m + (f32::from(column) + columns.mean) * self.pitch_m,
-            north_m: grid.origin_north_m + (f32::from(row) + rows.mean) * self.pitch_m,
+            east_m,
+            north_m,
             accuracy_m: variance.sqrt() * self.pitch_m,
             zone: (zone != NO_ZONE).then_some(zone),
             zone_confidence: mass.of(zone),
             zone_changed,
         }
+    }
+
+    /// The share of mass that a zone needs in a step.
+    fn zone_confidence(&self, track: &Track, zone: u16, step: u32) -> f32 {
+        let return_steps = (self.settings.zone_return_s * (1000.0 / STEP_MS as f32)) as u32;
+        let was_just_left = zone == track.left.zone && step <= track.left.until.saturating_add(return_steps);
+        if was_just_left && track.left.until > 0 {
+            self.settings.zone_return_confidence
+        } else {
+            self.settings.zone_confidence
+        }
+    }
+
+    /// Zones of the mass a moment ahead: readings and the map say where a person was rather than where they are, so that
+    /// who walks would be late everywhere.
+    fn mass_ahead(&self, track: &Track, grid: &Grid, weights: &Lines) -> ZoneMass {
+        let mut ahead = *weights;
+        if let Some(heading) = Motion::heading(&track.walk, self.settings.zone_ahead_s, self.pitch_m) {
+            heading.apply(&mut ahead, &[Line::all(1.0); WINDOW_SIDE]);
+        }
+        ZoneMass::new(&ahead, grid, track.corner)
     }
 }

@@ -10,7 +10,8 @@
 //! 0.5 m (no gain), cells near surveyed points preferred (-0.03, but +0.3 at the 95th percentile, and it keeps people
 //! out of places that nobody surveyed), the survey's own doubt as noise (-0.03, but +0.4 where a map is learned from a
 //! few tills), one field of shadows for all stations (maps no closer to the walks), exponent and station offsets learned
-//! on the way (+0.05 and more), and zones from where a walk is heading (half a second sooner, a third more switches).
+//! on the way (+0.05 and more), a velocity that lasts longer (-0.02, switches more), and the place itself moved ahead by
+//! the velocity as zones are (+0.01).
 //!
 //! Reading order: `floor` and `station` are what is given, `survey` and `radio_map` what is computed from it once,
 //! `track` what is kept per tag, and `close` what happens per step, with `motion`, `posterior`, `tag`, `level` and

@@ -19,6 +19,8 @@ const PASSES_MAX: u32 = 8;
 const PASS_VARIANCE_MAX: f32 = 0.6;
 /// Drift that one pass can express, in cells.
 const PASS_DRIFT_MAX: f32 = 0.5;
+/// Headings of less than this, in cells, change no zone.
+const HEADING_MIN_CELLS: f32 = 0.1;
 /// Nobody walks faster, in metres per second; a jump of the posterior is not a walk.
 const SPEED_MAX_M_PER_S: f32 = 2.0;
 
@@ -130,6 +132,19 @@ impl AxisWalk {
         self.velocity_m2_per_s2 -= gain * gain * known_m2;
         self.shared_m2_per_s = gain * (self.at_m2 - known_m2);
         (self.at_m, self.at_m2) = (at_m, at_m2);
+    }
+}
+
+impl Motion {
+    /// What brings the mass as far as a person walks on in a time, in seconds, without spreading it: where they are
+    /// heading. `None` when that is less than a tenth of a cell.
+    pub(super) fn heading(walk: &[AxisWalk; 2], ahead_s: f32, pitch_m: f32) -> Option<Self> {
+        let moved = walk.each_ref().map(|walk| Moved {
+            drift_m: walk.velocity_m_per_s * ahead_s,
+            spread_m2: 0.0,
+        });
+        let [east, north] = moved;
+        (east.drift_m.hypot(north.drift_m) > HEADING_MIN_CELLS * pitch_m).then(|| Self::new(east, north, pitch_m))
     }
 }
 

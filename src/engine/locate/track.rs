@@ -57,6 +57,8 @@ pub struct Track {
     pub(super) walk: [AxisWalk; 2],
     pub(super) tag: TagOffset,
     pub(super) levels: LevelEvidence,
+    /// The zone that was left last, and when.
+    pub(super) left: Left,
     /// The last fix; its step is the one that motion has reached.
     pub(super) fix: Fix,
 }
@@ -75,9 +77,18 @@ impl Default for Track {
             walk: [AxisWalk::default(); 2],
             tag: TagOffset::default(),
             levels: LevelEvidence::default(),
+            left: Left::default(),
             fix: Fix::default(),
         }
     }
+}
+
+/// A zone that was left in a step.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Left {
+    pub(super) zone: u16,
+    /// The step after it; 0: none was left.
+    pub(super) until: u32,
 }
 
 /// The strongest reading of one station in the open step.

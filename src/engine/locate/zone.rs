@@ -1,12 +1,16 @@
 //! The zone of a tag: held until another has enough of the posterior mass that the two share.
 //!
-//! Deliberately absent: timers. A zone changes when the evidence says so; how long that takes follows from it.
+//! The zone just left needs more than any other: people cross a border more often than they turn round on it.
+//! Deliberately absent: timers that hold a zone. It changes when the evidence says so; how long that takes follows.
 
 use super::floor::{Corner, Grid, NO_ZONE, WINDOW_SIDE};
 use super::line::{Line, Lines};
 
 /// Zones that are told apart in one window; the mass of more is not counted.
 const WINDOW_ZONES_MAX: usize = 16;
+
+/// With this mass in the zone that is held, no other is near.
+const SURE_MASS: f32 = 0.98;
 
 /// Posterior mass of a window by zone.
 #[derive(Debug, Default)]
@@ -48,12 +52,18 @@ impl ZoneMass {
         }
     }
 
-    /// The zone to report, and whether it is another than the one held. A tag's first zone is the one with most mass.
-    pub(super) fn decide(&self, held: Option<u16>, confidence: f32) -> (u16, bool) {
+    /// The zone to report, and whether it is another than the one held: another needs a share of the mass that the two
+    /// have between them, which `confidence` gives for each. A tag's first zone is the one with most mass.
+    pub(super) fn decide(&self, held: Option<u16>, confidence: impl Fn(u16) -> f32) -> (u16, bool) {
         let (most, mass) = self.most();
         let Some(held) = held else { return (most, true) };
-        let change = most != held && mass > confidence * (mass + self.of(held));
+        let change = most != held && mass > confidence(most) * (mass + self.of(held));
         if change { (most, true) } else { (held, false) }
+    }
+
+    /// Whether nearly all of the mass is in one zone, so that nothing has to be decided.
+    pub(super) fn is_sure_of(&self, zone: u16) -> bool {
+        self.of(zone) > SURE_MASS
     }
 
     /// Mass of one zone.
@@ -96,14 +106,16 @@ mod tests {
             mass.add((2, other));
             mass
         };
-        assert_eq!(mass(0.4, 0.6).decide(None, 0.65), (2, true));
-        assert_eq!(mass(0.4, 0.6).decide(Some(1), 0.65), (1, false));
-        assert_eq!(mass(0.3, 0.7).decide(Some(1), 0.65), (2, true));
+        assert_eq!(mass(0.4, 0.6).decide(None, |_| 0.65), (2, true));
+        assert_eq!(mass(0.4, 0.6).decide(Some(1), |_| 0.65), (1, false));
+        assert_eq!(mass(0.3, 0.7).decide(Some(1), |_| 0.65), (2, true));
         assert_eq!(
-            mass(0.1, 0.3).decide(Some(1), 0.65),
+            mass(0.1, 0.3).decide(Some(1), |_| 0.65),
             (2, true),
             "small zones share little, and still change"
         );
-        assert_eq!(mass(0.5, 0.5).decide(None, 0.65), (1, true));
+        let hard_to_return = |zone: u16| if zone == 2 { 0.9 } else { 0.65 };
+        assert_eq!(mass(0.3, 0.7).decide(Some(1), hard_to_return), (1, false));
+        assert_eq!(mass(0.5, 0.5).decide(None, |_| 0.65), (1, true));
     }
 }
