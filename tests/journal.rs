@@ -4,7 +4,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "journal/damage.rs"]
+mod damage;
+#[path = "journal/faults.rs"]
+mod faults;
 #[path = "journal/power_loss.rs"]
 mod power_loss;
+#[path = "journal/refused.rs"]
+mod refused;
+#[cfg(unix)]
+#[path = "journal/running.rs"]
+mod running;
 #[path = "journal/world.rs"]
 mod world;

@@ -163,6 +163,8 @@ pub(super) struct Listing {
     pub(super) segments: Vec<Position>,
     pub(super) snapshots: Vec<Position>,
     pub(super) has_people: bool,
+    /// Left over from something that did not come to its end.
+    pub(super) unfinished: Vec<String>,
     pub(super) strays: Vec<String>,
 }
 
@@ -172,6 +174,7 @@ impl Listing {
             segments: Vec::new(),
             snapshots: Vec::new(),
             has_people: false,
+            unfinished: Vec::new(),
             strays: Vec::new(),
         };
         for name in storage.list().map_err(io_error("list", "the directory"))? {
@@ -179,7 +182,7 @@ impl Listing {
                 Named::Segment(first) => listing.segments.push(first),
                 Named::Snapshot(through) => listing.snapshots.push(through),
                 Named::People => listing.has_people = true,
-                Named::Unfinished => {}
+                Named::Unfinished => listing.unfinished.push(name),
                 Named::Stray => listing.strays.push(name),
             }
         }
@@ -255,6 +258,9 @@ impl Opening {
             });
         }
         self.finish_erasures(&vault, &scan)?;
+        for name in &listing.unfinished {
+            self.storage.remove(name).map_err(io_error("remove", name))?;
+        }
         let last_at = scan.last_at;
         let (writer, last) = self
             .resume(scan, identity, &end)

@@ -14,7 +14,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{MutexGuard, PoisonError};
 
-use super::format::{BLOCK_HEADER_LEN, BlockHeader, BlockKind, JournalId, RECORD_HEADER_LEN, encode_record};
+use super::format::{
+    BLOCK_HEADER_LEN, BlockHeader, BlockKind, JournalId, RECORD_HEADER_LEN, SECTOR_LEN, encode_record, to_sectors,
+};
 use super::{JournalError, Person, Position, RECORD_LEN_MAX, Record, RecordKind};
 use crate::model::Timestamp;
 
@@ -191,7 +193,7 @@ impl Queue {
 impl Batch {
     /// An empty batch of up to `bytes_max` bytes of records.
     pub(super) fn new(bytes_max: usize, first: Position) -> Self {
-        let mut bytes = Vec::with_capacity(super::format::to_sectors(BLOCK_HEADER_LEN + bytes_max));
+        let mut bytes = Vec::with_capacity(to_sectors(BLOCK_HEADER_LEN + bytes_max + SECTOR_LEN));
         bytes.resize(BLOCK_HEADER_LEN, 0);
         Self {
             bytes,

@@ -5,12 +5,12 @@
 //! ends the segment before it.
 //!
 //! Of a torn block the whole records stay and the rest becomes zeros again, in an order that leaves it torn wherever the
-//! power goes meanwhile: first what is behind the records that stay, then, in one sector, the header that counts them.
+//! power goes meanwhile: first what is behind the records that stay, then the header that counts them, then its end.
 
 use std::io;
 
 use super::Position;
-use super::format::{BLOCK_HEADER_LEN, BlockHeader, BlockKind, SECTOR_LEN, is_zero, to_sectors};
+use super::format::{BLOCK_END_LEN, BLOCK_HEADER_LEN, BlockHeader, BlockKind, SECTOR_LEN, is_zero, to_sectors};
 use super::names;
 use super::scan::{Piece, Scan};
 use super::storage::{Access, File, Storage};
@@ -59,10 +59,7 @@ fn mark_ended(
     next: Position,
 ) -> io::Result<()> {
     let file = storage.open(&names::segment(first), Access::Write)?;
-    let mut mark = BlockHeader::mark(BlockKind::Ended, next, identity.generation)
-        .encode(identity.journal)
-        .to_vec();
-    mark.resize(SECTOR_LEN, 0);
+    let mark = BlockHeader::mark(BlockKind::Ended, next, identity.generation).mark_bytes(identity.journal);
     file.write_at(at as u64, &mark)?;
     file.sync_data()
 }
@@ -99,19 +96,27 @@ fn cut_torn(
         body_len: u32::try_from(kept_len.saturating_sub(BLOCK_HEADER_LEN)).unwrap_or(u32::MAX),
         generation: identity.generation,
     };
-    if let Some(place) = bytes.first_chunk_mut() {
-        *place = header.encode(identity.journal);
+    if count > 0 {
+        header.complete(identity.journal, &mut bytes);
     }
-    bytes.resize((used * SECTOR_LEN).max(to_sectors(kept_len)), 0);
-    // The sector in which the kept records end holds the start of one that goes: it is padded with what is behind it.
-    let from = (kept_len.saturating_sub(1) / SECTOR_LEN * SECTOR_LEN).max(SECTOR_LEN);
-    if let Some(rest) = bytes.get(from..).filter(|rest| !rest.is_empty()) {
-        file.write_at((block + from) as u64, rest)?;
-        file.sync_data()?;
+    let block_len = bytes.len();
+    bytes.resize((used * SECTOR_LEN).max(block_len).max(SECTOR_LEN), 0);
+    let put = |from: usize, bytes: &[u8]| {
+        file.write_at((block + from) as u64, bytes)?;
+        file.sync_data()
+    };
+    // The sector in which the kept records end holds the start of one that goes. Its end is written last.
+    let last_kept = block_len.saturating_sub(1) / SECTOR_LEN * SECTOR_LEN;
+    let mut without_end = bytes.clone();
+    if let Some(end) = without_end.get_mut(block_len.saturating_sub(BLOCK_END_LEN)..block_len) {
+        end.fill(0);
     }
-    file.write_at(
-        block as u64,
-        bytes.get(..SECTOR_LEN.min(bytes.len())).unwrap_or_default(),
+    let from = last_kept.max(SECTOR_LEN);
+    put(from, without_end.get(from..).unwrap_or_default())?;
+    put(0, bytes.get(..SECTOR_LEN).unwrap_or_default())?;
+    put(
+        last_kept,
+        bytes.get(last_kept..block_len.max(SECTOR_LEN)).unwrap_or_default(),
     )?;
-    Ok((block + to_sectors(kept_len), bytes.len() - kept_len))
+    Ok((block + block_len, bytes.len() - block_len))
 }

@@ -1,13 +1,14 @@
 //! Reading the bytes of one segment, block by block, and telling a torn end from damage.
 //!
 //! Blocks follow one another from the second sector on, each padded to whole sectors; behind the last one there are zeros.
-//! A batch is written after the one before it was synced, so at most the last block can be torn, and where it is torn at
-//! least one whole sector still holds the zeros it was made with. That is how a torn end is told from a damaged one, as
-//! etcd does it: a bad block with a whole block after it, or with none of its sectors missing, is damage.
+//! A batch is written after the one before it was synced, so at most the last block can be torn. What was not written still
+//! holds the zeros that the segment was made with: the end of the block, when the write broke off, or a whole sector, when
+//! the power went and the disk had taken later ones first. That is how a torn end is told from a damaged one, as etcd does
+//! it: a bad block that has all of its sectors and its end, or a whole block after it, is damage.
 //!
 //! Deliberately absent: guessing. What is damaged is named with its offset; `salvage` reads around it when asked.
 
-use super::format::{BLOCK_HEADER_LEN, BlockHeader, BlockKind, JournalId, SECTOR_LEN, Stored, is_zero};
+use super::format::{BLOCK_END_LEN, BLOCK_HEADER_LEN, BlockHeader, BlockKind, JournalId, SECTOR_LEN, Stored, is_zero};
 use super::{Position, Record};
 
 /// A walk over the blocks of a segment.
@@ -78,11 +79,7 @@ impl<'a> Walk<'a> {
         };
         self.check_position(&header)?;
         self.records(&header, visit)?;
-        let padding = rest.get(header.len()..header.sectors_len()).unwrap_or_default();
-        if !is_zero(padding) {
-            let found = "there is something behind the last record of a block".to_owned();
-            return Err(self.bad(self.offset + header.len(), found, Some(header), true));
-        }
+        self.check_end(&header)?;
         self.last = Some((self.offset, header));
         self.offset += header.sectors_len();
         self.next = Position(header.first.0 + u64::from(header.count));
@@ -94,12 +91,19 @@ impl<'a> Walk<'a> {
         if bad.is_contradiction || self.has_ended() || self.has_later_block() {
             return false;
         }
-        let block_end = self.offset + bad.header.map_or(SECTOR_LEN, |header| header.sectors_len());
+        let Some(header) = bad.header else {
+            // Not even the header was written, or the write broke off in it.
+            let rest = self.bytes.get(self.offset..).unwrap_or_default();
+            let is_missing = rest.get(..SECTOR_LEN).is_none_or(is_zero);
+            return is_missing || rest.get(BLOCK_HEADER_LEN..).is_none_or(is_zero);
+        };
+        let block_end = self.offset + header.sectors_len();
+        let end = self.bytes.get(block_end - BLOCK_END_LEN..block_end);
         let sector_of_bad = bad.offset / SECTOR_LEN * SECTOR_LEN;
-        (sector_of_bad..block_end).step_by(SECTOR_LEN).any(|at| {
-            let sector = self.bytes.get(at..at + SECTOR_LEN);
-            sector.is_none_or(is_zero)
-        })
+        end.is_none_or(is_zero)
+            || (sector_of_bad..block_end)
+                .step_by(SECTOR_LEN)
+                .any(|at| self.bytes.get(at..at + SECTOR_LEN).is_none_or(is_zero))
     }
 
     fn has_later_block(&self) -> bool {
@@ -151,6 +155,27 @@ impl<'a> Walk<'a> {
         if at != body_end {
             let found = format!("the records of a block end {} bytes early", body_end.abs_diff(at));
             return Err(self.bad(at, found, Some(*header), true));
+        }
+        Ok(())
+    }
+
+    fn check_end(&self, header: &BlockHeader) -> Result<(), Bad> {
+        let records_end = self.offset + header.len();
+        let end_at = self.offset + header.sectors_len() - BLOCK_END_LEN;
+        let fail = |at, found: &str, is_contradiction| Bad {
+            whole_count: header.count,
+            whole_end: records_end,
+            ..self.bad(at, found.to_owned(), Some(*header), is_contradiction)
+        };
+        if !is_zero(self.bytes.get(records_end..end_at).unwrap_or_default()) {
+            return Err(fail(
+                records_end,
+                "there is something behind the last record of a block",
+                true,
+            ));
+        }
+        if self.bytes.get(end_at..end_at + BLOCK_END_LEN) != Some(header.end(self.journal).as_slice()) {
+            return Err(fail(end_at, "the end of a block does not fit its header", false));
         }
         Ok(())
     }

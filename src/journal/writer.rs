@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use std::sync::{Arc, PoisonError};
 
 use super::Position;
-use super::format::{BlockHeader, BlockKind, FileKind, Header, JournalId, SECTOR_LEN, to_sectors};
+use super::format::{BlockHeader, BlockKind, FileKind, Header, JournalId, SECTOR_LEN};
 use super::names;
 use super::queue::Batch;
 use super::storage::{Access, File, Storage};
@@ -119,10 +119,7 @@ impl Writer {
         debug_assert_eq!(batch.first, self.next, "positions follow one another");
         let header = batch.header(self.identity.generation);
         self.make_room(header.sectors_len(), self.next)?;
-        if let Some(place) = batch.bytes.first_chunk_mut() {
-            *place = header.encode(self.identity.journal);
-        }
-        batch.bytes.resize(header.sectors_len(), 0);
+        header.complete(self.identity.journal, &mut batch.bytes);
         self.put(&batch.bytes)?;
         self.next = batch.after();
         if let Some(segment) = self.segments.last_mut() {
@@ -196,10 +193,7 @@ impl Writer {
     }
 
     fn mark(&mut self, kind: BlockKind, next: Position) -> io::Result<()> {
-        let mut bytes = BlockHeader::mark(kind, next, self.identity.generation)
-            .encode(self.identity.journal)
-            .to_vec();
-        bytes.resize(to_sectors(bytes.len()), 0);
+        let bytes = BlockHeader::mark(kind, next, self.identity.generation).mark_bytes(self.identity.journal);
         self.put(&bytes)?;
         self.next = next;
         Ok(())

@@ -1,4 +1,5 @@
-//! The header of a block: what one sync wrote.
+//! A block: what one sync wrote. A header, records, zeros to the end of a sector, and in its last four bytes the header's
+//! sum again: a write that broke off anywhere has not written those.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -16,6 +17,8 @@ use crate::journal::Position;
 
 /// Bytes of a block before its records.
 pub const BLOCK_HEADER_LEN: usize = 32;
+/// Bytes at the end of a block's last sector.
+pub const BLOCK_END_LEN: usize = 4;
 const MAGIC: [u8; 4] = *b"NBbk";
 const SUM_AT: usize = BLOCK_HEADER_LEN - 4;
 
@@ -90,7 +93,32 @@ impl BlockHeader {
     /// Bytes that the block takes in the file.
     #[must_use]
     pub const fn sectors_len(&self) -> usize {
-        to_sectors(self.len())
+        to_sectors(self.len() + BLOCK_END_LEN)
+    }
+
+    /// The last bytes of the block.
+    #[must_use]
+    pub fn end(&self, journal: JournalId) -> [u8; BLOCK_END_LEN] {
+        array(&self.encode(journal), SUM_AT).unwrap_or_default()
+    }
+
+    /// Makes `block`, which has room for the header and then the records, what is written.
+    pub fn complete(&self, journal: JournalId, block: &mut Vec<u8>) {
+        debug_assert_eq!(block.len(), self.len(), "the records that it counts");
+        if let Some(place) = block.first_chunk_mut() {
+            *place = self.encode(journal);
+        }
+        block.resize(self.sectors_len() - BLOCK_END_LEN, 0);
+        block.extend_from_slice(&self.end(journal));
+    }
+
+    /// The sector of a block without records.
+    #[must_use]
+    pub fn mark_bytes(&self, journal: JournalId) -> Vec<u8> {
+        debug_assert!(self.is_empty(), "a mark");
+        let mut bytes = vec![0; BLOCK_HEADER_LEN];
+        self.complete(journal, &mut bytes);
+        bytes
     }
 
     /// The bytes.

@@ -10,7 +10,7 @@ mod record;
 
 use crc32c::{crc32c, crc32c_append};
 
-pub use block::{BLOCK_HEADER_LEN, BlockHeader, BlockKind};
+pub use block::{BLOCK_END_LEN, BLOCK_HEADER_LEN, BlockHeader, BlockKind};
 pub use header::{BadHeader, FileKind, Header};
 pub use record::{BadRecord, RECORD_HEADER_LEN, Stored};
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Access, File, Storage};
+use crate::journal::format::SECTOR_LEN;
 
 /// How an operation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub enum Fault {
     Device,
     /// The disk is full.
     Full,
-    /// Half of the bytes are written, then the device says no.
+    /// Half of the sectors are written, then the device says no.
     Short,
 }
 
@@ -132,9 +133,10 @@ impl File for FailingFile {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.countdown.step().inspect_err(|_| {
             if self.countdown.fault == Fault::Short {
+                let end = (offset + bytes.len() as u64 / 2) / SECTOR_LEN as u64 * SECTOR_LEN as u64;
+                let half = usize::try_from(end.saturating_sub(offset)).unwrap_or(0);
                 // What is left of a write that broke off; its own error does not matter any more.
-                let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
-                let _ = self.inner.write_at(offset, half);
+                let _ = self.inner.write_at(offset, bytes.get(..half).unwrap_or_default());
             }
         })?;
         self.inner.write_at(offset, bytes)

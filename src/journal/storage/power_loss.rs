@@ -23,7 +23,7 @@ use crate::journal::format::SECTOR_LEN;
 /// One change, as a test replays it.
 #[derive(Clone, Debug)]
 pub enum Operation {
-    /// A file with no bytes got a name.
+    /// A file with no bytes got a name, or the one that has it was emptied.
     Create(String),
     /// Bytes were written to the file with this number, counted by creation.
     Write(usize, usize, Arc<[u8]>),
@@ -62,6 +62,8 @@ pub struct Disk {
 struct Image {
     live: Vec<u8>,
     durable: Vec<u8>,
+    /// It was emptied since it was synced.
+    was_emptied: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -78,15 +80,16 @@ impl Disk {
     /// When it names a file that is not there.
     pub fn apply(&mut self, operation: &Operation) -> io::Result<()> {
         match operation {
-            Operation::Create(name) => {
-                self.files.push(Image::default());
-                self.change_name(NameChange::Given(name.clone(), self.files.len() - 1));
-            }
+            Operation::Create(name) => self.create(name)?,
             Operation::Write(file, offset, bytes) => {
                 put(&mut self.file(*file)?.live, *offset, bytes);
                 self.pending_writes.push((*file, *offset, Arc::clone(bytes)));
             }
             Operation::Sync(file) => {
+                let image = self.file(*file)?;
+                if std::mem::take(&mut image.was_emptied) {
+                    image.durable.clear();
+                }
                 for (_, offset, bytes) in self.pending_writes.extract_if(.., |write| write.0 == *file) {
                     let image = self.files.get_mut(*file).ok_or(io::ErrorKind::NotFound)?;
                     put(&mut image.durable, offset, &bytes);
@@ -120,6 +123,11 @@ impl Disk {
         let mut files: Vec<_> = self.files.iter().map(|file| file.durable.clone()).collect();
         let mut names = self.durable_names.clone();
         let mut coin = Coin::new(tail);
+        for (bytes, image) in files.iter_mut().zip(&self.files) {
+            if image.was_emptied && coin.keeps_name() {
+                bytes.clear();
+            }
+        }
         for change in self.pending_names.iter().filter(|_| coin.keeps_name()) {
             change.apply(&mut names);
         }
@@ -131,6 +139,7 @@ impl Disk {
         let image = |bytes: Vec<u8>| Image {
             live: bytes.clone(),
             durable: bytes,
+            was_emptied: false,
         };
         Self {
             files: files.into_iter().map(image).collect(),
@@ -160,6 +169,19 @@ impl Disk {
 
     fn file(&mut self, number: usize) -> io::Result<&mut Image> {
         self.files.get_mut(number).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn create(&mut self, name: &str) -> io::Result<()> {
+        let Some(number) = self.names.get(name).copied() else {
+            self.files.push(Image::default());
+            self.change_name(NameChange::Given(name.to_owned(), self.files.len() - 1));
+            return Ok(());
+        };
+        let image = self.file(number)?;
+        image.live.clear();
+        image.was_emptied = true;
+        self.pending_writes.retain(|write| write.0 != number);
+        Ok(())
     }
 
     fn change_name(&mut self, change: NameChange) {
