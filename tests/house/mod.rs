@@ -142,6 +142,11 @@ impl House {
 
 /// The pack of the hall.
 pub(crate) fn pack() -> Pack {
+    pack_edited(|_name, text| text)
+}
+
+/// The pack of the hall, with its files changed by name.
+pub(crate) fn pack_edited(edit: impl Fn(&str, String) -> String) -> Pack {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hall");
     let files = [
         "pack.toml",
@@ -152,10 +157,8 @@ pub(crate) fn pack() -> Pack {
         "venue/hall.geojson",
     ];
     let read = |name: &str| {
-        (
-            name.to_owned(),
-            fs::read_to_string(dir.join(PathBuf::from(name))).unwrap(),
-        )
+        let text = fs::read_to_string(dir.join(PathBuf::from(name))).unwrap();
+        (name.to_owned(), edit(name, text))
     };
     Pack::load(&files.map(read)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
