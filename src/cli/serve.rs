@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use tracing_subscriber::EnvFilter;
@@ -60,6 +61,9 @@ pub(super) struct Arguments {
     /// Never let the apps' thread sleep: costs a core, saves each query the wake-up.
     #[arg(long)]
     busy_poll: bool,
+    /// What each query costs beside its decide, in microseconds, to overload a gateway with a load that one machine makes.
+    #[arg(long, value_name = "US", default_value_t = 0, hide = true)]
+    test_query_cost_us: u32,
     /// What to log: error, warn, info, debug, trace, or a filter such as "warn,nextbest=info".
     #[arg(long, value_name = "FILTER", default_value = "warn,nextbest=info")]
     log: String,
@@ -114,6 +118,7 @@ fn settings(arguments: &Arguments, pack: &Pack, doors: DoorsSettings) -> Gateway
         http: arguments.http.or(pack.http),
         admin: arguments.admin.or(pack.admin),
         busy_poll: arguments.busy_poll,
+        test_query_cost: Duration::from_micros(u64::from(arguments.test_query_cost_us)),
         doors,
         ..pack
     }

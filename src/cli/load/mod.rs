@@ -64,6 +64,9 @@ pub(super) struct Arguments {
     /// How queries travel.
     #[arg(long, value_enum, default_value_t = Travel::Session)]
     mode: Travel,
+    /// How long the caller waits for an answer, in milliseconds; 0: the client's own limit, and the gateway is not told.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    deadline_ms: u32,
     /// Hubs that send sightings, the first of the key folder.
     #[arg(long, value_name = "H", default_value_t = 0)]
     hubs: u32,
@@ -93,12 +96,14 @@ enum Travel {
     Datagram,
     /// One long-lived stream for each connection.
     Session,
+    /// A new stream for each query, by a client that comes back after a restart and asks again.
+    Client,
 }
 
 impl From<Travel> for Mode {
     fn from(travel: Travel) -> Self {
         match travel {
-            Travel::Stream => Self::Stream,
+            Travel::Stream | Travel::Client => Self::Stream,
             Travel::Datagram => Self::Datagram,
             Travel::Session => Self::Session,
         }

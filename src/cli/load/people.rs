@@ -1,6 +1,6 @@
 //! The customers of a load: their ids and tags, and their registration before it starts.
 
-use nextbest_client::{AppHelloSettings, AppSession};
+use nextbest_client::{AppClient, AppClientSettings, AppHelloSettings, AppSession};
 use nextbest_proto::v1;
 use tokio::task::JoinSet;
 
@@ -47,19 +47,34 @@ pub(super) async fn register(arguments: &Arguments, target: &Target) -> Result<(
     Ok(())
 }
 
-/// A session that speaks as the service.
-pub(super) async fn connect(arguments: &Arguments, target: &Target) -> Result<AppSession, Failure> {
-    let hello = AppHelloSettings {
+/// A client that speaks as the service, and comes back after a restart.
+pub(super) fn client(arguments: &Arguments, target: &Target) -> AppClient {
+    AppClient::start(
+        target.endpoint.clone(),
+        arguments.to,
+        &arguments.server_name,
+        target.trust.clone(),
+        hello(target),
+        AppClientSettings::default(),
+    )
+}
+
+fn hello(target: &Target) -> AppHelloSettings {
+    AppHelloSettings {
         token: target.service_token.clone(),
         app: concat!("nextbest load ", env!("CARGO_PKG_VERSION")).to_owned(),
         ..AppHelloSettings::default()
-    };
+    }
+}
+
+/// A session that speaks as the service.
+pub(super) async fn connect(arguments: &Arguments, target: &Target) -> Result<AppSession, Failure> {
     AppSession::connect(
         &target.endpoint,
         arguments.to,
         &arguments.server_name,
         &target.trust,
-        hello,
+        hello(target),
     )
     .await
     .map_err(|error| Failure::no_answer(format!("{} did not let the load in: {error}", arguments.to)))

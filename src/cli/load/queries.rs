@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nextbest_client::{AppSession, Mode, StreamReceiver, StreamSender};
+use nextbest_client::{AppClient, AppSession, Mode, RequestError, StreamReceiver, StreamSender};
 use nextbest_proto::v1::{self, app_reply, app_request};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -21,6 +21,36 @@ const OPEN_MAX: usize = 1_024;
 /// How long the last answers are waited for.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Who asks: a session that ends with its connection, or a client that connects again.
+#[derive(Clone)]
+enum Asker {
+    Session(Rc<AppSession>),
+    Client(Rc<AppClient>),
+}
+
+impl Asker {
+    async fn connect(arguments: &Arguments, target: &Target) -> Result<Self, Failure> {
+        if arguments.mode == Travel::Client {
+            return Ok(Self::Client(Rc::new(people::client(arguments, target))));
+        }
+        people::connect(arguments, target).await.map(Rc::new).map(Self::Session)
+    }
+
+    async fn ask(&self, mode: Mode, query: v1::Query) -> Result<v1::Decision, RequestError> {
+        match self {
+            Self::Session(session) => session.query_by(mode, query).await,
+            Self::Client(client) => client.query_by(mode, query).await,
+        }
+    }
+
+    fn close(&self) {
+        match self {
+            Self::Session(session) => session.close(),
+            Self::Client(client) => client.close(),
+        }
+    }
+}
+
 /// What all connections write into; they share a thread.
 type Shared = Rc<RefCell<Report>>;
 
@@ -28,7 +58,7 @@ type Shared = Rc<RefCell<Report>>;
 pub(super) async fn run(arguments: &Arguments, target: &Target) -> Result<Report, Failure> {
     let mut sessions = Vec::new();
     for _ in 0..arguments.connections {
-        sessions.push(Rc::new(people::connect(arguments, target).await?));
+        sessions.push(Asker::connect(arguments, target).await?);
     }
     let shared = Shared::default();
     shared.borrow_mut().is_closed_loop = arguments.rate == 0;
@@ -59,7 +89,7 @@ async fn tick(progress: indicatif::ProgressBar) {
 }
 
 /// Each connection asks again as soon as it is answered.
-async fn closed_loop(arguments: &Arguments, sessions: &[Rc<AppSession>], shared: &Shared, until: Instant) {
+async fn closed_loop(arguments: &Arguments, sessions: &[Asker], shared: &Shared, until: Instant) {
     let mut connections = JoinSet::new();
     for (first, session) in (0_u32..).zip(sessions) {
         let (session, shared, arguments) = (session.clone(), shared.clone(), arguments.clone());
@@ -76,7 +106,7 @@ async fn closed_loop(arguments: &Arguments, sessions: &[Rc<AppSession>], shared:
 }
 
 /// Queries are sent when they are due, whatever became of those before.
-async fn open_loop(arguments: &Arguments, sessions: &[Rc<AppSession>], shared: &Shared) -> Result<(), Failure> {
+async fn open_loop(arguments: &Arguments, sessions: &[Asker], shared: &Shared) -> Result<(), Failure> {
     let mut beats = pace::start(arguments.rate, arguments.lasts);
     let mut connections = JoinSet::new();
     let mut doors = Vec::new();
@@ -84,7 +114,7 @@ async fn open_loop(arguments: &Arguments, sessions: &[Rc<AppSession>], shared: &
         let (door, due) = mpsc::channel(OPEN_MAX);
         doors.push(door);
         let (session, shared, arguments) = (session.clone(), shared.clone(), arguments.clone());
-        if arguments.mode == Travel::Session {
+        if let (Travel::Session, Asker::Session(session)) = (arguments.mode, &session) {
             let stream = session.open_stream().await.map_err(Failure::no_answer)?;
             connections.spawn_local(pipeline(arguments, stream, due, shared));
         } else {
@@ -112,12 +142,7 @@ async fn open_loop(arguments: &Arguments, sessions: &[Rc<AppSession>], shared: &
 }
 
 /// A stream or a datagram for each query.
-async fn scatter(
-    arguments: Arguments,
-    session: Rc<AppSession>,
-    mut due: mpsc::Receiver<(u32, Instant)>,
-    shared: Shared,
-) {
+async fn scatter(arguments: Arguments, session: Asker, mut due: mpsc::Receiver<(u32, Instant)>, shared: Shared) {
     let open = Arc::new(Semaphore::new(OPEN_MAX));
     let mut asking = JoinSet::new();
     while let Some((number, due)) = due.recv().await {
@@ -148,6 +173,9 @@ async fn pipeline(
         async move {
             while let Ok(Some(reply)) = receiver.receive().await {
                 let since = open.borrow_mut().pop_front();
+                if let Some(app_reply::Body::Error(error)) = &reply.body {
+                    shared.borrow_mut().named(&error.name);
+                }
                 shared
                     .borrow_mut()
                     .answered(since, matches!(reply.body, Some(app_reply::Body::Decision(_))));
@@ -179,16 +207,31 @@ async fn pipeline(
     shared.borrow_mut().errors += open.borrow().len() as u64;
 }
 
-async fn ask(session: &AppSession, mode: Mode, query: v1::Query, due: Instant, shared: &Shared) {
+async fn ask(asker: &Asker, mode: Mode, query: v1::Query, due: Instant, shared: &Shared) {
     shared.borrow_mut().sent += 1;
-    let is_ok = session.query_by(mode, query).await.is_ok();
-    shared.borrow_mut().answered(Some(due), is_ok);
+    let answer = asker.ask(mode, query).await;
+    let mut report = shared.borrow_mut();
+    if let Err(error) = &answer {
+        report.named(name(error));
+    }
+    report.answered(Some(due), answer.is_ok());
+}
+
+/// An error's name in the report.
+fn name(error: &RequestError) -> &str {
+    match error {
+        RequestError::Refused(refusal) => &refusal.name,
+        RequestError::Timeout { .. } => "timeout",
+        RequestError::Lost(_) | RequestError::Connect(_) => "lost",
+        RequestError::TooLarge { .. } | RequestError::DatagramUnsent(_) | RequestError::Protocol(_) => "unsent",
+    }
 }
 
 fn query(arguments: &Arguments, number: u32) -> v1::Query {
     v1::Query {
         subject: people::customer(number % arguments.subjects),
         want: arguments.want.clone(),
+        deadline_ms: arguments.deadline_ms,
         ..v1::Query::default()
     }
 }

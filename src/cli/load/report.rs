@@ -1,5 +1,6 @@
 //! What a load saw: counts, latencies, and how they are printed.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -22,6 +23,8 @@ pub(in crate::cli) struct Report {
     pub(in crate::cli) ok: u64,
     /// Queries that failed, were refused, or could not be sent in time.
     pub(in crate::cli) errors: u64,
+    /// Those errors that have a name: what the gateway said, "timeout" or "lost".
+    pub(super) errors_by_name: BTreeMap<String, u64>,
     /// How long it took.
     pub(super) lasted: Duration,
     /// Whether each connection waited for its answer before it asked again.
@@ -52,6 +55,7 @@ impl Default for Report {
             sent: 0,
             ok: 0,
             errors: 0,
+            errors_by_name: BTreeMap::new(),
             lasted: Duration::ZERO,
             is_closed_loop: false,
             sightings: None,
@@ -71,6 +75,14 @@ impl Report {
         if let Some(since) = since {
             let latency_ns = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
             self.latency_ns.saturating_record(latency_ns);
+        }
+    }
+
+    /// Names an error that is counted elsewhere.
+    pub(super) fn named(&mut self, name: &str) {
+        match self.errors_by_name.get_mut(name) {
+            Some(count) => *count += 1,
+            None => drop(self.errors_by_name.insert(name.to_owned(), 1)),
         }
     }
 
@@ -94,6 +106,7 @@ impl Report {
             "sent": self.sent,
             "ok": self.ok,
             "errors": self.errors,
+            "errors_by_name": self.errors_by_name,
             "rate": self.rate(),
             "loop": if self.is_closed_loop { "closed" } else { "open" },
             "p50_us": self.us(0.5),
@@ -127,6 +140,9 @@ impl Report {
             self.us(0.999),
             self.us(1.0),
         );
+        for (name, count) in &self.errors_by_name {
+            text.push_str(&format!("{count} errors are {name}\n"));
+        }
         if let Some(sightings) = self.sightings {
             text.push_str(&format!(
                 "{} sightings sent, {} taken, {:.0}/s\n",
