@@ -1,7 +1,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod model;
-pub mod planted;
 
 pub mod engine;
 

@@ -48,7 +48,6 @@ pub(crate) struct Heard {
 /// A decision, kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Said {
-    pub(crate) generation: u64,
     pub(crate) decision_id: u64,
     pub(crate) answers: Vec<SaidAnswer>,
     pub(crate) reasons: Vec<Reason>,
@@ -301,7 +300,6 @@ impl Said {
             reasons: answer.reasons.iter().collect(),
         });
         Self {
-            generation: decision.generation,
             decision_id: decision.decision_id,
             answers: answers.collect(),
             reasons: decision.reasons.iter().collect(),

@@ -6,18 +6,14 @@
 use crate::source::{Finding, Source, block, words};
 
 /// Each module of `src/` and what it may import, directly or not. `main` is above all of them.
-const BELOW: [(&str, &[&str]); 11] = [
+const BELOW: [(&str, &[&str]); 10] = [
     ("model", &[]),
-    ("planted", &[]),
     ("wire", &["model"]),
-    ("engine", &["planted", "model"]),
-    ("journal", &["planted", "model"]),
+    ("engine", &["model"]),
+    ("journal", &["model"]),
     ("config", &["engine", "model"]),
     ("insight", &["engine", "journal", "model"]),
-    (
-        "serve",
-        &["config", "insight", "wire", "journal", "engine", "planted", "model"],
-    ),
+    ("serve", &["config", "insight", "wire", "journal", "engine", "model"]),
     ("hub", &["wire", "model"]),
     ("recording", &["config", "engine", "model"]),
     (

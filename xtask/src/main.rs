@@ -8,6 +8,7 @@ mod ci;
 mod core_only;
 mod fuzz;
 mod make_maps;
+mod prove;
 mod services;
 
 use std::process::ExitCode;
@@ -22,7 +23,7 @@ struct Task {
 }
 
 /// All commands, in the order of the help.
-const TASKS: [Task; 6] = [
+const TASKS: [Task; 7] = [
     Task {
         name: "test",
         about: "run every test, after preparing what the tests need",
@@ -32,6 +33,11 @@ const TASKS: [Task; 6] = [
         name: "ci",
         about: "run all that must pass before a merge: format, lints, documents, core, benches, tests",
         run: ci::run,
+    },
+    Task {
+        name: "prove",
+        about: "prove what is too long for a test: overload, floods, restarts, soak (a quarter of an hour)",
+        run: prove::run,
     },
     Task {
         name: "core-only",

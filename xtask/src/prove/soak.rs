@@ -1,0 +1,69 @@
+//! A minute at half load: memory does not grow.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::cargo::TaskError;
+
+use super::Finding;
+use super::figures::{number, percent};
+use super::gateway::{House, wait};
+
+/// Seconds; the first half warms up.
+const LASTS_S: u32 = 60;
+/// Growth that is noise.
+const GROWTH_MAX: f64 = 0.01;
+
+/// Watches the memory of a busy gateway.
+pub(super) fn prove(house: &House) -> Result<Vec<Finding>, TaskError> {
+    let gateway = house.serve(&[])?;
+    let lasts = format!("{LASTS_S}s");
+    let load = [
+        "--to-hubs",
+        &gateway.hubs,
+        "--hubs",
+        "160",
+        "--sightings-rate",
+        "100000",
+        "--tags",
+        "70000",
+        "--rate",
+        "2500",
+        "--connections",
+        "16",
+        "--for",
+        &lasts,
+    ];
+    let load = house.load_command(&gateway.apps, &load).stdout(Stdio::piped()).spawn();
+    let mut load = load.map_err(|error| TaskError::new(format!("nextbest load: {error}")))?;
+    let mut resident = Vec::new();
+    while matches!(load.try_wait(), Ok(None)) {
+        wait(Duration::from_secs(1));
+        resident.push(gateway.resident_mib()?);
+    }
+    let output = load
+        .wait_with_output()
+        .map_err(|error| TaskError::new(format!("nextbest load: {error}")))?;
+    let report = String::from_utf8_lossy(&output.stdout);
+    // Registering the tags comes first; the second half is all load.
+    let late = resident.get(resident.len() / 2..).unwrap_or_default();
+    let (first, last) = (mean(late.chunks(10).next()), mean(late.rchunks(10).next()));
+    let growth = last / first - 1.0;
+    Ok(vec![
+        Finding::new(
+            "memory grows by less than 1 % over the second half of a minute",
+            growth < GROWTH_MAX,
+            format!("{first:.1} MiB to {last:.1} MiB, {}", percent(growth)),
+        ),
+        Finding::new(
+            "no query fails at half load",
+            number(&report, "errors")? == 0.0,
+            format!("{} of {}", number(&report, "errors")?, number(&report, "sent")?),
+        ),
+    ])
+}
+
+fn mean(values: Option<&[f64]>) -> f64 {
+    let values = values.unwrap_or_default();
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
