@@ -10,6 +10,7 @@ mod ask;
 mod calibrate;
 mod check;
 mod demo;
+mod doctor;
 mod duration;
 mod hub;
 mod hubs;
@@ -45,6 +46,7 @@ enum Command {
     Ask(ask::Arguments),
     Hubs(hubs::Arguments),
     Check(check::Arguments),
+    Doctor(doctor::Arguments),
     ImportImdf(import_imdf::Arguments),
     Keys(keys::Arguments),
     Provision(provision::Arguments),
@@ -67,6 +69,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Ask(arguments) => ask::run(&arguments),
         Command::Hubs(arguments) => hubs::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::ImportImdf(arguments) => import_imdf::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Provision(arguments) => provision::run(&arguments),
