@@ -15,5 +15,7 @@ mod refused;
 #[cfg(unix)]
 #[path = "journal/running.rs"]
 mod running;
+#[path = "journal/salvaged.rs"]
+mod salvaged;
 #[path = "journal/world.rs"]
 mod world;

@@ -15,6 +15,7 @@ mod duration;
 mod hub;
 mod hubs;
 mod import_imdf;
+mod journal;
 mod keys;
 mod load;
 mod locate;
@@ -48,6 +49,7 @@ enum Command {
     Check(check::Arguments),
     Doctor(doctor::Arguments),
     ImportImdf(import_imdf::Arguments),
+    Journal(journal::Arguments),
     Keys(keys::Arguments),
     Provision(provision::Arguments),
     Replay(replay::Arguments),
@@ -71,6 +73,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::ImportImdf(arguments) => import_imdf::run(&arguments),
+        Command::Journal(arguments) => journal::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Provision(arguments) => provision::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),

@@ -24,12 +24,14 @@
 
 mod embedded;
 pub mod format;
+mod inventory;
 mod names;
 mod open;
 mod queue;
 mod record;
 mod refusal;
 mod repair;
+mod salvage;
 mod scan;
 mod segment;
 mod snapshot;
@@ -45,9 +47,11 @@ use std::task::{Poll, Waker};
 use thiserror::Error;
 
 pub use embedded::{Embedded, UNAWAITED_MS_MAX, Writing};
+pub use inventory::{Inventory, SegmentEntry, SnapshotEntry, inventory};
 pub use open::{Opened, Settings, Warning, open};
 pub use record::{Person, Record, RecordKind};
 pub use refusal::OpenError;
+pub use salvage::{Lost, Salvaged, salvage};
 pub use vault::{NoPerson, PeopleCounts, SEAL_LEN, Unsealed, Vault};
 pub use volatile::Volatile;
 

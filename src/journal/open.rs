@@ -63,7 +63,7 @@ impl Settings {
         2 * self.queue_bytes_max + self.people_max as u64 * 40 + self.segment_len + wakers
     }
 
-    fn check(&self) -> Result<(), OpenError> {
+    pub(super) fn check(&self) -> Result<(), OpenError> {
         let sentence = if !self.segment_len.is_multiple_of(SECTOR_LEN as u64) || self.segment_len > SEGMENT_LEN_MAX {
             "a segment's length is a multiple of 512 bytes, and 1 GiB at most"
         } else if self.queue_bytes_max < 1_024 || self.queue_bytes_max + 4 * SECTOR_LEN as u64 > self.segment_len {

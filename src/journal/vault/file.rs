@@ -5,7 +5,7 @@ use std::io;
 use zeroize::Zeroizing;
 
 use super::slot::{SLOT_LEN, Slot, State};
-use super::{Table, Vault};
+use super::{PeopleCounts, Table, Vault};
 use crate::journal::format::{FileKind, Header, JournalId, SECTOR_LEN};
 use crate::journal::names;
 use crate::journal::refusal::{OpenError, bad_header, io_error};
@@ -62,6 +62,47 @@ pub(in crate::journal) fn open(storage: &dyn Storage, people_max: u32) -> Result
         table.free.extend(vacant);
     }
     Ok((Vault::new(header.journal, file, people_max, table), header))
+}
+
+/// Counts the people of a vault without opening it to be used; the second number counts damaged slots.
+pub(in crate::journal) fn survey(storage: &dyn Storage) -> Result<(Header, PeopleCounts, u32), OpenError> {
+    let name = names::PEOPLE;
+    let file = storage.open(name, Access::Read).map_err(io_error("open", name))?;
+    let bytes = Zeroizing::new(read_all(file.as_ref(), FILE_LEN_MAX).map_err(io_error("read", name))?);
+    let header = Header::decode(FileKind::People, &bytes).map_err(|bad| bad_header(name, bad))?;
+    let mut damaged = 0;
+    let mut table = Table::default();
+    each_slot(header.journal, &bytes, |_, slot| {
+        damaged += u32::from(slot.is_none());
+        table.slots.push(slot.unwrap_or_default());
+        Ok(())
+    })?;
+    Ok((header, table.counts(), damaged))
+}
+
+/// Copies the vault to an empty storage; a damaged slot becomes a retired one.
+pub(in crate::journal) fn copy(from: &dyn Storage, to: &dyn Storage) -> Result<Header, OpenError> {
+    let name = names::PEOPLE;
+    let file = from.open(name, Access::Read).map_err(io_error("open", name))?;
+    let bytes = Zeroizing::new(read_all(file.as_ref(), FILE_LEN_MAX).map_err(io_error("read", name))?);
+    let header = Header::decode(FileKind::People, &bytes).map_err(|bad| bad_header(name, bad))?;
+    let mut slots = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    each_slot(header.journal, &bytes, |number, slot| {
+        let retired = Slot {
+            state: State::Retired,
+            ..Slot::default()
+        };
+        let slot = slot.unwrap_or(retired);
+        if slot.state == State::Empty {
+            let len = slots.len() + SLOT_LEN;
+            slots.resize(len, 0);
+        } else {
+            slot.encode(header.journal, number, &mut slots);
+        }
+        Ok(())
+    })?;
+    write_new(to, header.journal, header.epoch_unix_ms, &slots).map_err(io_error("write", name))?;
+    Ok(header)
 }
 
 /// Writes the slots that changed and syncs the file, if there are any.

@@ -34,7 +34,7 @@ use super::format::JournalId;
 use super::storage::File;
 use slot::{KEY_LEN, Slot, State};
 
-pub(super) use file::{create, open};
+pub(super) use file::{copy, create, open, survey};
 
 /// Bytes that sealing adds.
 pub const SEAL_LEN: usize = NONCE_LEN + TAG_LEN;
