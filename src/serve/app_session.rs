@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use nextbest_proto::v1::{self, ErrorCode};
-use quinn::Connection;
+use quinn::{Connection, SendDatagramError};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
@@ -90,9 +90,14 @@ async fn answer_or_wait(stream: RequestStream) {
 
 fn answer_datagram(session: &Session, datagram: &[u8], out: &mut BytesMut) {
     out.clear();
-    session.answer_datagram(datagram, out);
+    let request_id = session.answer_datagram(datagram, out);
     // The oldest datagrams are dropped when the peer does not take them; it was told that they may be lost.
-    let _may_be_lost = session.connection.send_datagram(Bytes::copy_from_slice(out));
+    let sent = session.connection.send_datagram(Bytes::copy_from_slice(out));
+    if matches!(sent, Err(SendDatagramError::TooLarge)) {
+        let sentence = "the answer is larger than a datagram may be here; ask on a stream";
+        session.refuse_datagram(request_id, v1::Error::because(ErrorCode::FrameTooLarge, sentence), out);
+        let _may_be_lost = session.connection.send_datagram(Bytes::copy_from_slice(out));
+    }
 }
 
 fn subscribe(session: &Rc<Session>) {

@@ -3,11 +3,13 @@
 //! One set of buffers serves every session of the thread, because a decide runs to its end without an await.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nextbest_proto::v1::{self, ErrorCode};
 
+use super::identities::{Identities, IdentityLimits};
 use super::latency;
 use super::overload::{QueryClass, RETRY_AFTER_MS};
 use super::shared::Shared;
@@ -19,15 +21,18 @@ use crate::wire::QueryRequest;
 /// What the app sessions of a thread share.
 pub(super) struct AppWorker {
     pub(super) shared: Arc<Shared>,
+    /// Who is connected, by identity.
+    pub(super) identities: Rc<Identities>,
     scratch: RefCell<Scratch>,
     /// What each query costs beside its decide, so that a test can overload the thread; nothing otherwise.
     query_cost: Duration,
 }
 
 impl AppWorker {
-    pub(super) fn new(shared: Arc<Shared>, query_cost: Duration) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, query_cost: Duration, limits: IdentityLimits) -> Self {
         Self {
             shared,
+            identities: Identities::new(limits),
             scratch: RefCell::default(),
             query_cost,
         }

@@ -23,7 +23,7 @@ use nextbest_proto::v1::{self, ErrorCode, GatewayToHub, gateway_to_hub};
 use nextbest_venue::HubIx;
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::certificate::zone_uri;
 use super::closing::{self, WRITE_WAIT};
@@ -35,6 +35,8 @@ use crate::wire::{HubFrame, read_hub_frame};
 
 /// How long a hub may take from the handshake to its hello.
 const HELLO_WAIT: Duration = Duration::from_secs(5);
+/// How long a frame may take from its first byte to its last.
+const FRAME_WAIT: Duration = Duration::from_secs(5);
 /// Most bytes taken at once; one `now` and one acknowledgement for all of them.
 const CHUNK_LEN_MAX: usize = 32 * 1_024;
 /// Advice to come back after a drain, so that not all hubs come at once.
@@ -58,6 +60,7 @@ pub(super) async fn run(worker: Rc<HubWorker>, connection: Connection) {
         send,
         recv,
         out: BytesMut::new(),
+        torn_until: None,
     };
     if let Err(end) = session.serve(&hub).await {
         session.end(end).await;
@@ -76,6 +79,8 @@ struct HubSession {
     send: SendStream,
     recv: RecvStream,
     out: BytesMut,
+    /// When the frame that has begun must be whole.
+    torn_until: Option<Instant>,
 }
 
 /// Why a session ends.
@@ -96,6 +101,8 @@ impl From<v1::Error> for End {
 enum Next {
     Chunk(Option<Bytes>),
     Datagram(Bytes),
+    /// A frame that has begun did not come whole in time.
+    Late,
     Draining,
 }
 
@@ -122,6 +129,10 @@ impl HubSession {
                         .finish()
                         .map_err(|error| v1::Error::because(error.code(), error.to_string()))?;
                     break;
+                }
+                Next::Late => {
+                    let sentence = "the rest of a frame did not come";
+                    return Err(v1::Error::because(ErrorCode::DeadlinePassed, sentence).into());
                 }
                 Next::Datagram(datagram) => intake.take_datagram(&self.worker.shared, &datagram),
                 Next::Draining => {
@@ -156,6 +167,7 @@ impl HubSession {
     }
 
     async fn next(&mut self, stage: &mut watch::Receiver<Stage>, is_told_to_go: bool) -> Result<Next, End> {
+        let torn_until = self.torn_until;
         tokio::select! {
             biased;
             _stage = stage.wait_for(|stage| *stage == Stage::Draining), if !is_told_to_go => Ok(Next::Draining),
@@ -163,6 +175,7 @@ impl HubSession {
                 Ok(chunk) => Ok(Next::Chunk(chunk.map(|chunk| chunk.bytes))),
                 Err(_) => Err(End::Gone),
             },
+            () = sleep_until(torn_until.unwrap_or_else(Instant::now)), if torn_until.is_some() => Ok(Next::Late),
             datagram = self.connection.read_datagram() => datagram.map(Next::Datagram).map_err(|_| End::Gone),
         }
     }
@@ -173,7 +186,13 @@ impl HubSession {
     }
 
     async fn take_chunk(&mut self, intake: &mut Intake, reader: &mut FrameReader, chunk: &[u8]) -> Result<(), End> {
+        let frames_before = intake.frames();
         let taken = intake.take_chunk(&self.worker.shared, reader, chunk);
+        // The clock runs on while no other frame has come whole.
+        self.torn_until = reader.finish().is_err().then(|| match self.torn_until {
+            Some(until) if intake.frames() == frames_before => until,
+            _ => Instant::now() + FRAME_WAIT,
+        });
         // What was taken is acknowledged, also when the chunk ends badly: the hub need not send it again.
         if let Some(next_sequence) = intake.acknowledgement() {
             self.say(gateway_to_hub::Body::Ack(v1::BatchAck { next_sequence }))

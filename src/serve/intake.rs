@@ -23,6 +23,8 @@ pub(super) struct Intake {
     engine: HubIntake,
     /// Whether a batch was taken that is not yet acknowledged.
     owes_ack: bool,
+    /// Frames that have come whole.
+    frames: u64,
 }
 
 /// How a chunk went.
@@ -45,12 +47,18 @@ impl Intake {
             boot_epoch: hello.boot_epoch,
             engine,
             owes_ack: false,
+            frames: 0,
         }
     }
 
     /// Everything before this number was taken.
     pub(super) fn next_sequence(&self) -> u64 {
         self.engine.next_sequence()
+    }
+
+    /// How many frames have come whole.
+    pub(super) const fn frames(&self) -> u64 {
+        self.frames
     }
 
     /// The acknowledgement that the last chunk has earned.
@@ -73,10 +81,13 @@ impl Intake {
         let mut tally = Tally::default();
         let taken = loop {
             match reader.next(&mut chunk) {
-                Ok(Some(frame)) => match self.take_frame(shared, now, frame, &mut tally) {
-                    Ok(Taken::All) => {}
-                    end => break end,
-                },
+                Ok(Some(frame)) => {
+                    self.frames = self.frames.wrapping_add(1);
+                    match self.take_frame(shared, now, frame, &mut tally) {
+                        Ok(Taken::All) => {}
+                        end => break end,
+                    }
+                }
                 Ok(None) => break Ok(Taken::All),
                 Err(error) => break Err(v1::Error::because(error.code(), error.to_string())),
             }

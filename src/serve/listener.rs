@@ -1,28 +1,31 @@
 //! Takes connections off one UDP socket: refuses what is too much, and gives each of the others a session.
 //!
-//! A peer that has not shown that it owns its address is sent a Retry once a quarter of the half-open connections
-//! are taken, so that forged addresses cost the gateway nothing. Deliberately absent: limits per address; a whole
-//! stadium shares a few.
+//! Who may begin a handshake is [`super::admission`]'s; an endpoint whose driver dies is built again
+//! ([`super::endpoint`]), and those who were connected are closed, so that they come again at once. A new certificate is
+//! shown to who comes next.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nextbest_proto::v1::{self, ErrorCode};
-use quinn::{Connection, Endpoint, EndpointConfig, Incoming, Runtime as _, ServerConfig, TokioRuntime};
+use quinn::{Connection, Incoming, ServerConfig};
 use tokio::task::spawn_local;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::access::Access;
-use super::closing::close_code;
+use super::admission::{Admission, Verdict};
+use super::closing::{close, close_code};
+use super::endpoint::{LiveEndpoint, Next, REBUILD_WAIT, Wrap};
 use super::metrics::{Counter, Gauge, Metrics};
 use super::overload::{BacklogOf, ProbedSocket, Step};
 use super::shared::{Shared, Stage};
-use super::transport::{INCOMING_MAX, Limits};
+use super::transport::Limits;
 
 /// How long a handshake may take.
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(5);
@@ -47,76 +50,95 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 
 /// One listener.
 pub(super) struct Listener {
-    endpoint: Endpoint,
+    live: LiveEndpoint,
     shared: Arc<Shared>,
     limits: Limits,
     connected: Counter,
-    open: Gauge,
-    handshakes: Rc<Cell<usize>>,
+    of: Gauge,
+    handshakes: Rc<RefCell<Admission>>,
+    open: Rc<RefCell<HashMap<usize, Connection>>>,
 }
 
 impl Listener {
-    /// A listener for hubs or apps, as `open` says. Runs inside the thread's runtime.
-    pub(super) fn new(shared: Arc<Shared>, socket: UdpSocket, limits: Limits, open: Gauge) -> io::Result<Self> {
-        let config = config(&shared.access.current(), open);
-        let (connected, backlog): (_, BacklogOf) = if open == Gauge::Apps {
+    /// A listener for hubs or apps, as `of` says. Runs inside the thread's runtime.
+    pub(super) fn new(shared: Arc<Shared>, socket: UdpSocket, limits: Limits, of: Gauge) -> io::Result<Self> {
+        let config = config(&shared.access.current(), of);
+        let (connected, backlog): (_, BacklogOf) = if of == Gauge::Apps {
             (Counter::AppConnected, |overload| &overload.apps)
         } else {
             (Counter::HubConnected, |overload| &overload.hubs)
         };
-        let socket = ProbedSocket::new(
-            TokioRuntime.wrap_udp_socket(socket)?,
-            Arc::clone(&shared.overload),
-            backlog,
-        );
-        let runtime = Arc::new(TokioRuntime);
-        let endpoint =
-            Endpoint::new_with_abstract_socket(EndpointConfig::default(), Some(config), Arc::new(socket), runtime)?;
+        let overload = Arc::clone(&shared.overload);
+        let probed: Wrap = Arc::new(move |socket| Arc::new(ProbedSocket::new(socket, Arc::clone(&overload), backlog)));
+        let live = LiveEndpoint::open(socket, config, probed)?;
         Ok(Self {
-            endpoint,
+            live,
             shared,
             limits,
             connected,
-            open,
-            handshakes: Rc::default(),
+            of,
+            handshakes: Rc::new(RefCell::new(Admission::new(limits.handshakes))),
+            open: Rc::default(),
         })
     }
 
     /// Serves until the gateway drains and `drain_wait` has passed, or nobody is left.
-    pub(super) async fn run<F>(self, drain_wait: Duration, serve: impl Fn(Connection) -> F + Clone + 'static)
+    pub(super) async fn run<F>(mut self, drain_wait: Duration, serve: impl Fn(Connection) -> F + Clone + 'static)
     where
         F: Future<Output = ()> + 'static,
     {
         let mut stage = self.shared.stage.clone();
         let mut taken = self.shared.access.subscribe();
         loop {
-            tokio::select! {
+            let next = tokio::select! {
+                next = self.live.next() => next,
                 // The sender lives as long as `shared`, so this branch ends only with a change.
                 _changed = taken.changed() => {
-                    let config = config(&self.shared.access.current(), self.open);
-                    self.endpoint.set_server_config(Some(config));
+                    let config = config(&self.shared.access.current(), self.of);
+                    if let Some(endpoint) = self.live.alive() {
+                        endpoint.set_server_config(Some(config));
+                    }
+                    continue;
                 }
-                incoming = self.endpoint.accept() => match incoming {
-                    Some(incoming) => self.admit(incoming, serve.clone()),
-                    None => break,
-                },
                 _stage = stage.wait_for(|stage| *stage == Stage::Draining) => break,
+            };
+            match next {
+                Next::Incoming(incoming) => self.admit(incoming, serve.clone()),
+                Next::Died => self.revive().await,
+                Next::Closed => break,
             }
         }
         let _left = timeout(drain_wait, self.refuse_until_idle()).await;
+        let Some(endpoint) = self.live.alive() else { return };
         let error = v1::Error::new(ErrorCode::Draining);
-        self.endpoint.close(close_code(&error), error.sentence.as_bytes());
-        let _told = timeout(CLOSE_WAIT, self.endpoint.wait_idle()).await;
+        endpoint.close(close_code(&error), error.sentence.as_bytes());
+        let _told = timeout(CLOSE_WAIT, endpoint.wait_idle()).await;
+    }
+
+    /// Builds the endpoint again, after a moment so that a socket that fails at once costs little.
+    async fn revive(&mut self) {
+        self.shared.metrics.count(Counter::EndpointRebuilt);
+        tracing::error!("a QUIC endpoint has died and is built again");
+        let error = v1::Error::new(ErrorCode::Internal);
+        for connection in self.open.borrow().values() {
+            close(connection, &error);
+        }
+        sleep(REBUILD_WAIT).await;
+        let config = config(&self.shared.access.current(), self.of);
+        if let Err(error) = self.live.rebuild(config) {
+            tracing::error!("a QUIC endpoint could not be built again: {error}");
+        }
     }
 
     async fn refuse_until_idle(&self) {
+        let Some(endpoint) = self.live.alive() else { return };
         let refuse = async {
-            while let Some(incoming) = self.endpoint.accept().await {
+            while let Next::Incoming(incoming) = self.live.next().await {
                 incoming.refuse();
             }
         };
         tokio::select! {
-            () = self.endpoint.wait_idle() => {}
+            () = endpoint.wait_idle() => {}
             () = refuse => {}
         }
     }
@@ -126,26 +148,41 @@ impl Listener {
         F: Future<Output = ()> + 'static,
     {
         let metrics = &self.shared.metrics;
-        if self.endpoint.open_connections() >= self.limits.connections_max || self.handshakes.get() >= INCOMING_MAX {
-            metrics.count(Counter::HandshakeRefused);
-            return incoming.refuse();
-        }
+        let from = incoming.remote_address().ip();
+        let connections = self.live.alive().map_or(usize::MAX, quinn::Endpoint::open_connections);
+        let (is_proved, may_retry) = (incoming.remote_address_validated(), incoming.may_retry());
+        let now = self.shared.clock.now();
         let is_shedding = self.shared.overload.is_at(Step::Connections);
-        if is_shedding && incoming.remote_address_validated() {
+        let verdict = if connections >= self.limits.connections_max {
+            Verdict::Refuse
+        } else if is_shedding && is_proved {
             self.shared.overload.count(Step::Connections, 1);
-            metrics.count(Counter::HandshakeRefused);
-            return incoming.refuse();
+            Verdict::Refuse
+        } else if is_shedding && may_retry {
+            Verdict::Retry
+        } else {
+            self.handshakes.borrow_mut().judge(now, from, is_proved, may_retry)
+        };
+        match verdict {
+            Verdict::Refuse => {
+                metrics.count(Counter::HandshakeRefused);
+                incoming.refuse();
+            }
+            Verdict::Retry => {
+                metrics.count(Counter::HandshakeRetried);
+                let _sent = incoming.retry();
+            }
+            Verdict::Accept => self.accept(incoming, from, serve),
         }
-        if (is_shedding || self.handshakes.get() > INCOMING_MAX / 4)
-            && !incoming.remote_address_validated()
-            && incoming.may_retry()
-        {
-            metrics.count(Counter::HandshakeRetried);
-            let _sent = incoming.retry();
-            return;
-        }
-        let handshake = CountedHandshake::start(&self.handshakes);
-        let (metrics, connected, open) = (Arc::clone(metrics), self.connected, self.open);
+    }
+
+    fn accept<F>(&self, incoming: Incoming, from: IpAddr, serve: impl Fn(Connection) -> F + 'static)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let handshake = UnderWay::start(&self.handshakes, from);
+        let (metrics, connected, of) = (Arc::clone(&self.shared.metrics), self.connected, self.of);
+        let open = Rc::clone(&self.open);
         spawn_local(async move {
             let connection = shake_hands(incoming).await;
             drop(handshake);
@@ -153,7 +190,7 @@ impl Listener {
                 return metrics.count(Counter::HandshakeFailed);
             };
             metrics.count(connected);
-            let _open = CountedConnection::start(metrics, open);
+            let _open = Served::start(metrics, of, open, &connection);
             serve(connection).await;
         });
     }
@@ -174,33 +211,52 @@ async fn shake_hands(incoming: Incoming) -> Option<Connection> {
 }
 
 /// A handshake that is under way.
-struct CountedHandshake(Rc<Cell<usize>>);
+struct UnderWay {
+    all: Rc<RefCell<Admission>>,
+    from: IpAddr,
+}
 
-impl CountedHandshake {
-    fn start(count: &Rc<Cell<usize>>) -> Self {
-        count.set(count.get() + 1);
-        Self(Rc::clone(count))
+impl UnderWay {
+    fn start(all: &Rc<RefCell<Admission>>, from: IpAddr) -> Self {
+        all.borrow_mut().begin(from);
+        Self {
+            all: Rc::clone(all),
+            from,
+        }
     }
 }
 
-impl Drop for CountedHandshake {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
+        self.all.borrow_mut().end(self.from);
     }
 }
 
 /// A connection that is served.
-struct CountedConnection(Arc<Metrics>, Gauge);
+struct Served {
+    metrics: Arc<Metrics>,
+    of: Gauge,
+    open: Rc<RefCell<HashMap<usize, Connection>>>,
+    id: usize,
+}
 
-impl CountedConnection {
-    fn start(metrics: Arc<Metrics>, open: Gauge) -> Self {
-        metrics.shift(open, 1);
-        Self(metrics, open)
+impl Served {
+    fn start(
+        metrics: Arc<Metrics>,
+        of: Gauge,
+        open: Rc<RefCell<HashMap<usize, Connection>>>,
+        connection: &Connection,
+    ) -> Self {
+        metrics.shift(of, 1);
+        let id = connection.stable_id();
+        open.borrow_mut().insert(id, connection.clone());
+        Self { metrics, of, open, id }
     }
 }
 
-impl Drop for CountedConnection {
+impl Drop for Served {
     fn drop(&mut self) {
-        self.0.shift(self.1, -1);
+        self.metrics.shift(self.of, -1);
+        self.open.borrow_mut().remove(&self.id);
     }
 }

@@ -64,6 +64,7 @@ counters! {
     HandshakeRefused "nextbest_handshakes_total" "outcome" "refused_full" "Handshakes by what became of them.";
     HandshakeRetried "nextbest_handshakes_total" "outcome" "retried" "Handshakes by what became of them.";
     HttpFull "nextbest_handshakes_total" "outcome" "refused_http_full" "Handshakes by what became of them.";
+    EndpointRebuilt "nextbest_endpoint_rebuilds_total" "" "" "QUIC endpoints that died and were built again.";
     AdminAnswered "nextbest_admin_requests_total" "outcome" "answered" "Requests at the HTTPS listeners by what became of them.";
     AdminUnknown "nextbest_admin_requests_total" "outcome" "unknown" "Requests at the HTTPS listeners by what became of them.";
     AdminForbidden "nextbest_admin_requests_total" "outcome" "forbidden" "Requests at the HTTPS listeners by what became of them.";

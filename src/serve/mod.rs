@@ -16,18 +16,21 @@
 
 pub mod access;
 pub mod admin;
+pub mod admission;
 mod app_session;
 mod app_worker;
 pub mod certificate;
 pub mod clock;
 mod closing;
 pub mod doors;
+mod endpoint;
 mod exposition;
 mod http;
 mod hub_book;
 mod hub_exposition;
 mod hub_session;
 mod hub_worker;
+pub mod identities;
 mod intake;
 pub mod key_maker;
 pub mod keys;
@@ -43,6 +46,7 @@ mod requests;
 mod service_requests;
 mod shared;
 mod speaker;
+mod stream_watch;
 mod subscribers;
 mod thread;
 mod ticking;
@@ -70,6 +74,7 @@ use self::clock::Clock;
 use self::doors::{DoorAddrs, DoorSockets, DoorsSettings};
 use self::hub_book::HubBook;
 use self::hub_worker::HubWorker;
+use self::identities::IdentityLimits;
 use self::keys::{KeyFolder, KeysError};
 use self::listener::Listener;
 use self::metrics::{Counter, Gauge, Metrics};
@@ -96,6 +101,8 @@ pub struct GatewaySettings {
     pub apps: Limits,
     /// What hub connections may use.
     pub hubs: Limits,
+    /// What one identity may do at the apps' listener.
+    pub identities: IdentityLimits,
     /// Never sleep on the apps' thread: costs a core, saves the wake-up of each query.
     pub busy_poll: bool,
     /// How long peers may take to leave when the gateway stops. At most [`DRAIN_WAIT_MAX`].
@@ -125,6 +132,7 @@ impl Default for GatewaySettings {
             admin: None,
             apps: Limits::APP,
             hubs: Limits::HUB,
+            identities: IdentityLimits::DEFAULT,
             busy_poll: false,
             drain_wait: Duration::from_secs(1),
             doors: DoorsSettings::default(),
@@ -154,6 +162,7 @@ impl From<&ServeSettings> for GatewaySettings {
                 connections_max: pack.hub_connections_max as usize,
                 ..Limits::HUB
             },
+            identities: IdentityLimits::DEFAULT,
             busy_poll: false,
             drain_wait: Duration::from_secs(u64::from(pack.drain_s)).min(DRAIN_WAIT_MAX),
             doors: DoorsSettings::default(),
@@ -289,10 +298,11 @@ impl Gateway {
             }))
         })?;
         let (of_apps, query_cost) = (Arc::clone(&shared), settings.test_query_cost);
+        let identities = settings.identities;
         gateway.thread("apps", settings.busy_poll, move || {
             let listener = Listener::new(Arc::clone(&of_apps), app_socket, apps, Gauge::Apps)?;
             tokio::task::spawn_local(overload::beat(Arc::clone(&of_apps), Beat::Apps));
-            let worker = Rc::new(AppWorker::new(of_apps, query_cost));
+            let worker = Rc::new(AppWorker::new(of_apps, query_cost, identities));
             Ok(listener.run(drain_wait, move |connection| {
                 app_session::run(Rc::clone(&worker), connection)
             }))

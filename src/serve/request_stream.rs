@@ -1,26 +1,33 @@
 //! One bidirectional stream of an app: frames in, replies out in the same order.
 //!
 //! It does not matter whether the stream carries one request or a thousand. All requests of a chunk are answered
-//! into one buffer and written at once. A request that makes no sense gets an error and the stream goes on; bytes
-//! that are no frame end the stream, and after a few of those the connection.
+//! into one buffer and written at once, or whenever that buffer has [`OUT_LEN_MAX`] bytes. A request that makes no sense
+//! gets an error and the stream goes on; bytes that are no frame end the stream, and after a few of those the connection.
+//! A frame that has begun has [`FRAME_WAIT`] to come whole, however its bytes are spread, and all torn frames of a
+//! connection together may hold a bounded number of bytes.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use nextbest_proto::frame::{FrameReader, encode_frame};
+use nextbest_proto::frame::{FrameError, FrameReader, encode_frame};
 use nextbest_proto::limits::APP_REQUEST_LEN_MAX;
 use nextbest_proto::v1::{self, ErrorCode, app_reply};
 use quinn::{RecvStream, SendStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::closing::{self, WRITE_WAIT};
 use super::requests::{Session, Then};
+use super::stream_watch::Ended;
 
 /// Most bytes taken at once.
 const CHUNK_LEN_MAX: usize = 16 * 1_024;
-/// How long the rest of a frame that has begun may take.
+/// How long a frame may take from its first byte to its last.
 const FRAME_WAIT: Duration = Duration::from_secs(2);
+/// Replies are written when they have so many bytes. The buffer holds this and one reply more at most.
+const OUT_LEN_MAX: usize = 16 * 1_024;
+/// Room that a reader may keep once its torn frame has come whole.
+const ROOM_KEPT_MAX: usize = 4 * 1_024;
 
 /// A stream with its reader and its buffer.
 pub(super) struct RequestStream {
@@ -28,6 +35,11 @@ pub(super) struct RequestStream {
     send: SendStream,
     recv: RecvStream,
     out: BytesMut,
+    /// When the frame that has begun must be whole.
+    torn_until: Option<Instant>,
+    /// Bytes that the reader holds for it, with the room it takes ahead.
+    torn_bytes: usize,
+    has_answered: bool,
 }
 
 /// Why a stream ends.
@@ -49,12 +61,29 @@ impl RequestStream {
             send,
             recv,
             out: BytesMut::new(),
+            torn_until: None,
+            torn_bytes: 0,
+            has_answered: false,
         }
     }
 
     /// Answers every request of the stream until it ends.
     pub(super) async fn serve(mut self) {
-        match self.answer_all().await {
+        let end = self.answer_all().await;
+        self.session.streams.holds_torn(self.torn_bytes, 0);
+        let how = if self.has_answered {
+            Ended::Answered
+        } else {
+            Ended::Abandoned
+        };
+        let is_too_much = self.session.streams.ended(self.session.worker.shared.clock.now(), how);
+        // The other streams of a connection that was closed end with it, and are not told again.
+        if is_too_much && self.session.connection.close_reason().is_none() {
+            let error = v1::Error::new(ErrorCode::StreamsAbandoned);
+            self.session.count_error(&error);
+            return closing::close(&self.session.connection, &error);
+        }
+        match end {
             End::Finished => {
                 let _gone = self.send.finish();
             }
@@ -71,7 +100,7 @@ impl RequestStream {
     async fn answer_all(&mut self) -> End {
         let mut reader = FrameReader::new(APP_REQUEST_LEN_MAX);
         loop {
-            let chunk = match self.read(&reader).await {
+            let chunk = match self.read().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => {
                     return match reader.finish() {
@@ -81,51 +110,88 @@ impl RequestStream {
                 }
                 Err(end) => return end,
             };
-            if let Err(end) = self.answer_chunk(&mut reader, &chunk).await {
+            let completed = match self.answer_chunk(&mut reader, &chunk).await {
+                Ok(completed) => completed,
+                Err(end) => return end,
+            };
+            if let Err(end) = self.note_torn(&mut reader, completed) {
                 return end;
             }
         }
     }
 
     /// The next chunk; a frame that has begun must go on soon, an idle stream may stay as long as its connection.
-    async fn read(&mut self, reader: &FrameReader) -> Result<Option<Bytes>, End> {
-        let is_torn = reader.finish().is_err();
+    async fn read(&mut self) -> Result<Option<Bytes>, End> {
         let reading = self.recv.read_chunk(CHUNK_LEN_MAX, true);
-        let chunk = if is_torn {
+        let chunk = if let Some(until) = self.torn_until {
             let late = || {
                 End::Broken(v1::Error::because(
                     ErrorCode::DeadlinePassed,
                     "the rest of a frame did not come",
                 ))
             };
-            timeout(FRAME_WAIT, reading).await.map_err(|_| late())?
+            timeout_at(until, reading).await.map_err(|_| late())?
         } else {
             reading.await
         };
         chunk.map(|chunk| chunk.map(|chunk| chunk.bytes)).map_err(|_| End::Gone)
     }
 
-    async fn answer_chunk(&mut self, reader: &mut FrameReader, mut chunk: &[u8]) -> Result<(), End> {
+    /// Lets the clock of a torn frame run on, or starts it anew when another frame has come whole meanwhile.
+    fn note_torn(&mut self, reader: &mut FrameReader, completed: bool) -> Result<(), End> {
+        let held = match reader.finish() {
+            Err(FrameError::Torn { held, .. }) => Some(held),
+            _ => None,
+        };
+        self.torn_until = held.map(|_| match self.torn_until {
+            Some(until) if !completed => until,
+            _ => Instant::now() + FRAME_WAIT,
+        });
+        // A reader takes up to twice the room that it needs.
+        let bytes = held.map_or(0, |held| 2 * held);
+        if held.is_none() && self.torn_bytes > ROOM_KEPT_MAX {
+            *reader = FrameReader::new(APP_REQUEST_LEN_MAX);
+        }
+        let fits = self.session.streams.holds_torn(self.torn_bytes, bytes);
+        self.torn_bytes = bytes;
+        fits.then_some(()).ok_or_else(|| {
+            End::Broken(v1::Error::because(
+                ErrorCode::Overloaded,
+                "the streams of this connection hold too much of frames that have not come whole",
+            ))
+        })
+    }
+
+    /// Answers the frames that a chunk completes; true when there was one.
+    async fn answer_chunk(&mut self, reader: &mut FrameReader, mut chunk: &[u8]) -> Result<bool, End> {
         let came = self.session.worker.shared.clock.now();
+        let mut completed = false;
         let broken = loop {
+            if self.out.len() >= OUT_LEN_MAX {
+                self.flush().await?;
+            }
             match reader.next(&mut chunk) {
-                Ok(Some(frame)) => match self.session.answer_frame(came, frame, &mut self.out) {
-                    Then::Next => {}
-                    Then::AwaitDurable(waiting) => {
-                        self.flush().await?;
-                        self.session.acknowledge(waiting, &mut self.out).await;
+                Ok(Some(frame)) => {
+                    completed = true;
+                    self.has_answered = true;
+                    match self.session.answer_frame(came, frame, &mut self.out) {
+                        Then::Next => {}
+                        Then::AwaitDurable(waiting) => {
+                            self.flush().await?;
+                            self.session.acknowledge(waiting, &mut self.out).await;
+                        }
+                        Then::Close(request_id, error) => {
+                            self.flush().await?;
+                            return Err(End::Refused(request_id, error));
+                        }
                     }
-                    Then::Close(request_id, error) => {
-                        self.flush().await?;
-                        return Err(End::Refused(request_id, error));
-                    }
-                },
+                }
                 Ok(None) => break None,
                 Err(error) => break Some(v1::Error::because(error.code(), error.to_string())),
             }
         };
         self.flush().await?;
-        broken.map_or(Ok(()), |error| Err(End::Broken(error)))
+        broken.map_or(Ok(completed), |error| Err(End::Broken(error)))
     }
 
     async fn flush(&mut self) -> Result<(), End> {

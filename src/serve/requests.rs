@@ -21,6 +21,7 @@ use super::metrics::Counter;
 use super::overload::{RETRY_AFTER_MS, Step};
 use super::request_stream::error_reply;
 use super::speaker::Speaker;
+use super::stream_watch::StreamWatch;
 use super::token::{Role, TokenError};
 use super::transport::SERVICE_STREAMS_MAX;
 use crate::engine::customer::NoRoom;
@@ -41,6 +42,7 @@ pub(super) struct Session {
     pub(super) welcomed: Notify,
     speaker: RefCell<Option<Rc<Speaker>>>,
     broken_streams: Cell<u32>,
+    pub(super) streams: StreamWatch,
 }
 
 /// What to do after a request.
@@ -63,6 +65,7 @@ pub(super) struct Waiting {
 impl Session {
     pub(super) fn new(worker: Rc<AppWorker>, connection: Connection) -> Self {
         Self {
+            streams: StreamWatch::new(worker.shared.clock.now()),
             worker,
             connection,
             welcomed: Notify::new(),
@@ -108,8 +111,8 @@ impl Session {
         }
     }
 
-    /// Answers a datagram into `out`.
-    pub(super) fn answer_datagram(&self, datagram: &[u8], out: &mut BytesMut) {
+    /// Answers a datagram into `out`; returns the request's id.
+    pub(super) fn answer_datagram(&self, datagram: &[u8], out: &mut BytesMut) -> u64 {
         let shared = &self.worker.shared;
         let came = shared.clock.now();
         let (id, answered) = match wire::read_app_request(datagram) {
@@ -135,11 +138,17 @@ impl Session {
             Err(refused) => (refused.request_id, Err(wire_error(refused.error))),
         };
         if let Err(error) = answered {
-            self.count_error(&error);
-            out.clear();
-            let encoded = error_reply(id, error).encode(out);
-            debug_assert!(encoded.is_ok(), "a BytesMut grows");
+            self.refuse_datagram(id, error, out);
         }
+        id
+    }
+
+    /// Puts an error into `out`, as the whole of a datagram.
+    pub(super) fn refuse_datagram(&self, request_id: u64, error: v1::Error, out: &mut BytesMut) {
+        self.count_error(&error);
+        out.clear();
+        let encoded = error_reply(request_id, error).encode(out);
+        debug_assert!(encoded.is_ok(), "a BytesMut grows");
     }
 
     /// Waits for the journal, then puts the acknowledgement into `out`.
@@ -211,6 +220,7 @@ impl Session {
             .current()
             .admit(&hello.token, unix_s)
             .map_err(token_error)?;
+        let joined = self.worker.identities.join(shared.clock.now(), &principal)?;
         let customer = match principal.role {
             Role::Customer => Some(shared.engine.customer(&principal.subject).map_err(no_room)?),
             Role::Service => None,
@@ -224,9 +234,13 @@ impl Session {
             locale: generation.locale_for(&hello.locale),
             expires: shared.clock.moment_of(principal.expires_unix_s),
             wants_pushes: hello.subscribe,
+            joined,
             principal,
             access_number: Cell::new(access_number),
         };
+        if speaker.role() == Role::Service {
+            self.streams.speaks_for_many();
+        }
         self.speaker.replace(Some(Rc::new(speaker)));
         self.welcomed.notify_one();
         Ok(v1::AppWelcome {
@@ -259,7 +273,7 @@ impl Session {
     ) -> Result<Then, v1::Error> {
         let shared = &self.worker.shared;
         let now = shared.clock.now();
-        let speaker = self.speaker(now)?;
+        let speaker = self.asking(now)?;
         let (_subject, customer) = speaker.customer(&shared.engine, request.subject)?;
         let is_service = speaker.role() == Role::Service;
         self.worker.admit(came, now, customer, request, is_service)?;
@@ -273,7 +287,7 @@ impl Session {
 
     fn signal(&self, came: Timestamp, request_id: u64, bytes: &[u8]) -> Result<Then, v1::Error> {
         let shared = &self.worker.shared;
-        let speaker = self.speaker(came)?;
+        let speaker = self.asking(came)?;
         let message = v1::Signal::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let signal = wire::read_signal(&message).map_err(wire_error)?;
         // Whoever withdraws a consent is heard whatever there is to do.
@@ -320,7 +334,7 @@ impl Session {
 
     fn outcome(&self, came: Timestamp, request_id: u64, bytes: &[u8]) -> Result<Then, v1::Error> {
         let shared = &self.worker.shared;
-        let speaker = self.speaker(came)?;
+        let speaker = self.asking(came)?;
         let message = v1::Outcome::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let outcome = wire::read_outcome(&message).map_err(wire_error)?;
         let (_subject, customer) = speaker.customer(&shared.engine, &message.subject)?;
@@ -348,9 +362,16 @@ impl Session {
         Ok(())
     }
 
+    /// Who asks, if they were welcomed, their token is good and they do not ask too often.
+    fn asking(&self, now: Timestamp) -> Result<Rc<Speaker>, v1::Error> {
+        let speaker = self.speaker(now)?;
+        speaker.joined.spend(now)?;
+        Ok(speaker)
+    }
+
     /// Refuses everybody but a service principal, whose token has not ended.
     pub(super) fn check_service(&self, now: Timestamp) -> Result<(), v1::Error> {
-        match self.speaker(now)?.role() {
+        match self.asking(now)?.role() {
             Role::Service => Ok(()),
             Role::Customer => Err(v1::Error::because(
                 ErrorCode::NotAllowed,

@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 use nextbest_proto::v1::{self, ErrorCode};
 
 use super::access::AccessBook;
+use super::identities::Joined;
 use super::requests::no_room;
 use super::token::{Principal, Role, TokenError};
 use crate::engine::decide::message::LocaleIx;
@@ -22,6 +23,8 @@ const SUBJECTS_LEN_MAX: usize = 4_096;
 /// Who speaks on a connection.
 pub(super) struct Speaker {
     pub(super) principal: Principal,
+    /// Its share of what its identity may do.
+    pub(super) joined: Joined,
     /// A customer's own slot.
     pub(super) customer: Option<CustomerSlot>,
     /// The slots of the customers that a service has named.

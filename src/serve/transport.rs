@@ -18,6 +18,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig as TlsConfig};
 use thiserror::Error;
 
+use super::admission::HandshakeLimits;
 use super::keys::{KeyFolder, KeysError};
 
 /// What one connection may use, and how many there may be.
@@ -25,6 +26,8 @@ use super::keys::{KeyFolder, KeysError};
 pub struct Limits {
     /// Connections at once. Beyond it new ones are refused, and old ones stay.
     pub connections_max: usize,
+    /// Handshakes under way, and when an address has to be proved first.
+    pub handshakes: HandshakeLimits,
     /// Bidirectional streams that the peer may have open. quinn reserves a map entry for each when the connection
     /// starts: 10,000 cost 0.7 MB and five times the handshake.
     pub bidi_streams_max: u32,
@@ -55,6 +58,7 @@ impl Limits {
     /// For hubs: few connections, long streams, nothing that moves.
     pub const HUB: Self = Self {
         connections_max: 4_096,
+        handshakes: HandshakeLimits::DEFAULT,
         bidi_streams_max: 2,
         uni_streams_max: 0,
         stream_window_bytes: 64 * 1_024,
@@ -71,6 +75,7 @@ impl Limits {
     /// For apps: many connections, short requests. No unidirectional streams: nothing is said on them.
     pub const APP: Self = Self {
         connections_max: 50_000,
+        handshakes: HandshakeLimits::DEFAULT,
         bidi_streams_max: 16,
         uni_streams_max: 0,
         stream_window_bytes: 16 * 1_024,
@@ -113,8 +118,6 @@ pub const SERVICE_STREAMS_MAX: u32 = 512;
 pub const CONNECTION_STATE_BYTES: usize = 56 * 1_024;
 /// What quinn reserves for each stream that a peer may open, in bytes: 11,000 streams took 0.7 MB.
 const STREAM_STATE_BYTES: usize = 72;
-/// Connections that have not shaken hands, per listener.
-pub const INCOMING_MAX: usize = 1_024;
 /// Early bytes kept for one of them.
 const INCOMING_BYTES_MAX: u64 = 64 * 1_024;
 /// Early bytes kept for all of them.
@@ -205,7 +208,7 @@ fn server_config(tls: TlsConfig, limits: &Limits) -> Result<ServerConfig, Transp
     config
         .transport_config(Arc::new(transport_config(limits)))
         .migration(limits.migration)
-        .max_incoming(INCOMING_MAX)
+        .max_incoming(limits.handshakes.open_max)
         .incoming_buffer_size(INCOMING_BYTES_MAX)
         .incoming_buffer_size_total(INCOMING_BYTES_TOTAL_MAX);
     Ok(config)

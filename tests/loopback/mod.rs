@@ -13,6 +13,7 @@ use nextbest::config::{Pack, pack_files};
 use nextbest::engine::spec::Spec;
 use nextbest::engine::{Engine, Generation};
 use nextbest::serve::clock::{Clock, unix_s};
+use nextbest::serve::identities::IdentityLimits;
 use nextbest::serve::key_maker::{KeyRequest, make_keys};
 use nextbest::serve::keys::KeyFolder;
 use nextbest::serve::{Gateway, GatewaySettings};
@@ -44,7 +45,16 @@ impl Loopback {
         let folder = tempfile::tempdir().unwrap();
         make_keys(folder.path(), &request, unix_s()).unwrap();
         let keys = KeyFolder::open(folder.path()).unwrap();
-        let gateway = Gateway::start(&GatewaySettings::default(), Arc::clone(engine), &keys, clock).unwrap();
+        // A bench asks more often than a person.
+        let identities = IdentityLimits {
+            customer: IdentityLimits::DEFAULT.service,
+            ..IdentityLimits::DEFAULT
+        };
+        let settings = GatewaySettings {
+            identities,
+            ..GatewaySettings::default()
+        };
+        let gateway = Gateway::start(&settings, Arc::clone(engine), &keys, clock).unwrap();
         Self {
             gateway,
             wallet: Arc::new(Wallet { keys }),

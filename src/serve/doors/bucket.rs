@@ -20,14 +20,14 @@ pub struct Rate {
 
 /// One bucket.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bucket {
+pub(in crate::serve) struct Bucket {
     tokens: f64,
     spent_at: Timestamp,
 }
 
 impl Bucket {
     /// A full bucket.
-    pub(super) fn full(now: Timestamp, rate: Rate) -> Self {
+    pub(in crate::serve) fn full(now: Timestamp, rate: Rate) -> Self {
         Self {
             tokens: f64::from(rate.burst),
             spent_at: now,
@@ -35,7 +35,7 @@ impl Bucket {
     }
 
     /// Spends a token; false when there is none.
-    pub(super) fn spend(&mut self, now: Timestamp, rate: Rate) -> bool {
+    pub(in crate::serve) fn spend(&mut self, now: Timestamp, rate: Rate) -> bool {
         let since_s = now.as_micros().saturating_sub(self.spent_at.as_micros()) as f64 / 1e6;
         self.tokens = (self.tokens + since_s * f64::from(rate.per_s)).min(f64::from(rate.burst));
         self.spent_at = now;
@@ -49,13 +49,13 @@ impl Bucket {
 
 /// A bucket for each address that lately sent something.
 #[derive(Debug, Default)]
-pub(super) struct Sources {
+pub(in crate::serve) struct Sources {
     buckets: HashMap<IpAddr, Bucket>,
 }
 
 impl Sources {
     /// Spends a token of an address; false when there is none.
-    pub(super) fn spend(&mut self, now: Timestamp, from: IpAddr, rate: Rate) -> bool {
+    pub(in crate::serve) fn spend(&mut self, now: Timestamp, from: IpAddr, rate: Rate) -> bool {
         let from = network(from);
         if !self.buckets.contains_key(&from) && self.buckets.len() >= SOURCES_MAX {
             self.forget_the_most_silent();
@@ -73,7 +73,7 @@ impl Sources {
 }
 
 /// An address as its owner is told from others: of IPv6, a host has a whole /64 to send from.
-fn network(address: IpAddr) -> IpAddr {
+pub(in crate::serve) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

@@ -19,7 +19,7 @@
 //! Deliberately absent: queues. A door that cannot keep up loses datagrams in the kernel and lets TCP wait.
 
 mod arrivals;
-mod bucket;
+pub(super) mod bucket;
 mod counts;
 pub(super) mod guard;
 mod http;
