@@ -7,6 +7,8 @@
 
 #[path = "tidy/layers.rs"]
 mod layers;
+#[path = "tidy/proofs.rs"]
+mod proofs;
 #[path = "tidy/size.rs"]
 mod size;
 #[path = "tidy/source.rs"]
@@ -50,6 +52,15 @@ fn no_text_names_a_machine_or_a_registry() {
             .flat_map(|path| read(path))
             .collect(),
     );
+}
+
+#[test]
+fn every_proof_that_is_named_exists() {
+    let text = std::fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    assert!(proofs::named(&text).count() > 20, "the page was read");
+    none(proofs::check(&text, |file| {
+        std::fs::read_to_string(root().join(file)).unwrap_or_default()
+    }));
 }
 
 #[test]
