@@ -70,9 +70,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map_err(Failure::wrong)?;
     let (decision, took) = runtime.block_on(ask(arguments, &trust, hello))?;
     if arguments.json {
-        println!("{}", answer::json(&decision, took));
+        say!("{}", answer::json(&decision, took));
     } else {
-        print!("{}", answer::text(&decision, took));
+        say_part!("{}", answer::text(&decision, took));
     }
     Ok(())
 }

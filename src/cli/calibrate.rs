@@ -67,8 +67,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .flat_map(|check| complaints(check, arguments.max_off_db))
         .collect();
     match arguments.json {
-        true => println!("{}", object(&calibration, arguments.max_off_db)),
-        false => print!("{}", text(&calibration, &wrong)),
+        true => say!("{}", object(&calibration, arguments.max_off_db)),
+        false => say_part!("{}", text(&calibration, &wrong)),
     }
     match wrong.len() {
         0 => Ok(()),

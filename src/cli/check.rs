@@ -26,9 +26,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let pack = pack::load(&arguments.pack)?;
     // What only shows when a generation is built is a mistake as well.
     let _engine = pack::engine(&pack)?;
-    println!("{} ({}) can be served.", pack.name, pack.id);
-    println!("{}", contents(&pack));
-    println!("{}", memory(&pack));
+    say!("{} ({}) can be served.", pack.name, pack.id);
+    say!("{}", contents(&pack));
+    say!("{}", memory(&pack));
     Ok(())
 }
 

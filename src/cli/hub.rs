@@ -239,7 +239,7 @@ async fn stop(lasts: Option<Duration>) {
     )
 )]
 fn say(health: &Health, as_json: bool) {
-    println!("{}", if as_json { object(health) } else { line(health) });
+    say!("{}", if as_json { object(health) } else { line(health) });
 }
 
 fn line(health: &Health) -> String {

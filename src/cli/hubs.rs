@@ -42,9 +42,9 @@ async fn show(arguments: &Arguments) -> Result<(), Failure> {
     loop {
         let report = service.session.hubs().await.map_err(Failure::no_answer)?;
         if arguments.json {
-            println!("{}", json(&report));
+            say!("{}", json(&report));
         } else {
-            println!("{}", table(&report));
+            say!("{}", table(&report));
         }
         if !arguments.watch {
             service.close().await;

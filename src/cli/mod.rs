@@ -5,6 +5,9 @@
 //!
 //! Deliberately absent: settings from the environment, so that a command line says everything about a run.
 
+#[macro_use]
+mod output;
+
 mod answer;
 mod ask;
 mod calibrate;
@@ -89,6 +92,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 pub struct Failure {
     sentence: String,
     code: u8,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
 }
 
 /// The input is wrong, or the work failed.

@@ -129,7 +129,7 @@ fn keypair(arguments: &KeyPairArguments) -> Result<(), Failure> {
         .fill(&mut private)
         .map_err(|_| Failure::wrong("the system gives no random numbers"))?;
     save(&arguments.out, &(hex(&private) + "\n"))?;
-    println!(
+    say!(
         "The resolver's public key, for the beacon: {}",
         hex(&public_key(private))
     );
@@ -151,7 +151,7 @@ fn beacon(arguments: &BeaconArguments) -> Result<(), Failure> {
     };
     save(&arguments.out, &toml::to_string(&file).map_err(Failure::wrong)?)?;
     let beacon = Ephemeral::new(key, arguments.rotation_exponent).map_err(Failure::wrong)?;
-    println!(
+    say!(
         "The beacon changes every {} s; at this moment it should say {}.\nRegister it with {}.",
         beacon.rotation_s(),
         hex(&beacon.identifier(arguments.clock_s)),
@@ -183,7 +183,7 @@ fn register(arguments: &RegisterArguments) -> Result<(), Failure> {
     let ack = runtime.block_on(send(arguments, &trust, hello, tag))?;
     match ack.tags_refused.first() {
         None => {
-            println!("Registered for {}.", arguments.customer);
+            say!("Registered for {}.", arguments.customer);
             Ok(())
         }
         Some(refusal) => Err(Failure::no_answer(format!(

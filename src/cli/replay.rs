@@ -60,16 +60,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let played = play(arguments, &recording, keys);
     let summary = runtime.block_on(tokio::task::LocalSet::new().run_until(played))?;
     for walk in &summary.walks {
-        println!(
+        say!(
             "{}: {} sightings in {:.0} s",
             walk.name,
             walk.sightings,
             walk.lasts_ms as f64 / 1_000.0
         );
     }
-    println!(
+    say!(
         "{} sightings from {} hubs, {} taken by the gateway",
-        summary.sightings, summary.hubs, summary.end.sightings_taken
+        summary.sightings,
+        summary.hubs,
+        summary.end.sightings_taken
     );
     if summary.end.sightings_taken < summary.sightings {
         return Err(Failure::no_answer("the gateway has not taken all of them"));

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -15,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use super::{Failure, pack};
 use crate::config::Pack;
 use crate::config::doors::Doors;
+use crate::engine::{Engine, Generation};
 use crate::serve::clock::{Clock, SPEED_MAX};
 use crate::serve::doors::DoorsSettings;
 use crate::serve::keys::KeyFolder;
@@ -84,10 +86,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let worst = WorstCase::of(&pack.spec.settings, &settings);
     refuse_what_does_not_fit(&worst)?;
     settings.memory_bytes_max = Some(worst.total_bytes());
+    let taking = Arc::clone(&engine);
     let gateway = Gateway::start(&settings, engine, &keys, clock).map_err(Failure::wrong)?;
     say_where(&gateway, &pack, &worst, clock);
-    wait_to_stop(&gateway).map_err(|error| Failure::wrong(format!("cannot wait for a signal: {error}")))?;
-    println!("stopping: peers are told to come back");
+    wait_to_stop(|| take_again(&gateway, &arguments.pack, &taking))
+        .map_err(|error| Failure::wrong(format!("cannot wait for a signal: {error}")))?;
+    say!("stopping: peers are told to come back");
     gateway.stop();
     Ok(())
 }
@@ -137,30 +141,30 @@ fn refuse_what_does_not_fit(worst: &WorstCase) -> Result<(), Failure> {
 }
 
 fn say_where(gateway: &Gateway, pack: &Pack, worst: &WorstCase, clock: Clock) {
-    println!("{} ({}), generation {}", pack.name, pack.id, pack.spec.number);
-    println!("memory {worst}");
-    println!("listening for apps on {} (QUIC, nextbest/1)", gateway.app_addr());
-    println!(
+    say!("{} ({}), generation {}", pack.name, pack.id, pack.spec.number);
+    say!("memory {worst}");
+    say!("listening for apps on {} (QUIC, nextbest/1)", gateway.app_addr());
+    say!(
         "listening for hubs on {} (QUIC, nextbest/1, client certificates)",
         gateway.hub_addr()
     );
     if let Some(address) = gateway.public_addr() {
-        println!("listening for health checks on https://{address} (/healthz, /readyz)");
+        say!("listening for health checks on https://{address} (/healthz, /readyz)");
     }
     if let Some(address) = gateway.admin_addr() {
-        println!("listening for staff on https://{address} (/metrics, /v1/admin, with a token)");
+        say!("listening for staff on https://{address} (/metrics, /v1/admin, with a token)");
     }
     if let Some(address) = gateway.door_addrs().http {
-        println!("listening for hubs of other makers on {address} (HTTP: /minew, /kontakt, /moko, /raddec)");
+        say!("listening for hubs of other makers on {address} (HTTP: /minew, /kontakt, /moko, /raddec)");
     }
     if let Some(address) = gateway.door_addrs().mqtt {
-        println!("listening for hubs of other makers on {address} (MQTT)");
+        say!("listening for hubs of other makers on {address} (MQTT)");
     }
     if let Some(address) = gateway.door_addrs().udp {
-        println!("listening for hubs of other makers on {address} (UDP: raddec)");
+        say!("listening for hubs of other makers on {address} (UDP: raddec)");
     }
     if clock.speed() != 1.0 {
-        println!("the test clock runs {} times as fast as real time", clock.speed());
+        say!("the test clock runs {} times as fast as real time", clock.speed());
     }
 }
 
@@ -186,8 +190,30 @@ fn speed(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Waits for SIGTERM or Ctrl-C; SIGHUP takes the keys again.
-fn wait_to_stop(gateway: &Gateway) -> io::Result<()> {
+/// Takes the key folder and the pack again, each whole or not at all; what was refused is said and changes nothing.
+fn take_again(gateway: &Gateway, pack: &Path, engine: &Engine) {
+    match gateway.reload_keys() {
+        Ok(()) => say!("the key folder was taken again"),
+        Err(error) => tracing::error!("{error}"),
+    }
+    match publish(pack, engine) {
+        Ok(number) => say!("the pack was taken again: generation {number}"),
+        Err(failure) => tracing::error!("the pack is served as it was: {failure}"),
+    }
+}
+
+/// Publishes the pack as the next generation; returns its number.
+fn publish(folder: &Path, engine: &Engine) -> Result<u64, Failure> {
+    let mut spec = pack::load(folder)?.spec;
+    let number = engine.generation().number() + 1;
+    spec.number = number;
+    let generation = Generation::build(spec).map_err(Failure::wrong)?;
+    engine.publish(generation).map_err(Failure::wrong)?;
+    Ok(number)
+}
+
+/// Waits for SIGTERM or Ctrl-C, and calls `take_again` at each SIGHUP.
+fn wait_to_stop(take_again: impl Fn()) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         #[cfg(unix)]
@@ -199,16 +225,13 @@ fn wait_to_stop(gateway: &Gateway) -> io::Result<()> {
                 tokio::select! {
                     pressed = tokio::signal::ctrl_c() => return pressed,
                     _signal = terminate.recv() => return Ok(()),
-                    _signal = hang_up.recv() => match gateway.reload_keys() {
-                        Ok(()) => println!("the key folder was taken again"),
-                        Err(error) => tracing::error!("{error}"),
-                    },
+                    _signal = hang_up.recv() => take_again(),
                 }
             }
         }
         #[cfg(not(unix))]
         {
-            let _no_signal_reloads = gateway;
+            let _no_signal_calls = take_again;
             tokio::signal::ctrl_c().await
         }
     })

@@ -102,9 +102,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     watched.map_err(|error| Failure::wrong(format!("cannot show the demo: {error}")))?;
     played?;
     if arguments.json {
-        println!("{}", summary.json());
+        say!("{}", summary.json());
     } else {
-        print!("{}", summary.text());
+        say_part!("{}", summary.text());
     }
     if summary.answers == 0 {
         return Err(Failure::no_answer(

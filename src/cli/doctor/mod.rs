@@ -90,9 +90,9 @@ impl Finding {
             Verdict::Look => "look",
             Verdict::Bad => "BAD ",
         };
-        println!("{mark}  {:<14} {}", self.subject, self.found);
+        say!("{mark}  {:<14} {}", self.subject, self.found);
         if !self.advice.is_empty() {
-            println!("      {:<14} {}", "", self.advice);
+            say!("      {:<14} {}", "", self.advice);
         }
     }
 }

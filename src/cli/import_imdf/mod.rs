@@ -106,7 +106,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(folder) = &arguments.plan {
         draw(folder, &imported)?;
     }
-    println!("{}", summary(arguments, &imported));
+    say!("{}", summary(arguments, &imported));
     if arguments.update {
         packs::load(&arguments.out)?;
     }

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .as_ref()
         .ok_or_else(|| Failure::wrong("--out is expected"))?;
     let written = make_keys(out, &request, unix_s()).map_err(Failure::wrong)?;
-    println!(
+    say!(
         "Made {written} files for the venue {} in {}: {} hubs, {} customers, 1 service.",
         request.venue_id,
         out.display(),

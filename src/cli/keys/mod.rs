@@ -130,7 +130,7 @@ fn admin(arguments: &Admin) -> Result<(), Failure> {
     let keys = KeyFolder::open(&arguments.keys).map_err(Failure::wrong)?;
     if let (Some(role), Some(name)) = (arguments.role, &arguments.name) {
         let token = changes::make_admin_token(&keys, name, role, arguments.days, unix_s()).map_err(Failure::wrong)?;
-        println!("{token}");
+        say!("{token}");
         eprintln!(
             "{name}, {}, for {} days. It is not shown again. {TAKE}",
             role.name(),
@@ -140,13 +140,13 @@ fn admin(arguments: &Admin) -> Result<(), Failure> {
     }
     if let Some(name) = &arguments.revoke {
         changes::revoke_admin_token(&keys, name).map_err(Failure::wrong)?;
-        println!("{name} has no admin token. {TAKE}");
+        say!("{name} has no admin token. {TAKE}");
         return Ok(());
     }
     let now_unix_s = unix_s();
     for token in keys.admin_tokens().map_err(Failure::wrong)?.iter() {
         let days_left = token.until_unix_s.saturating_sub(now_unix_s).div_ceil(86_400);
-        println!("{} {} {days_left} days left", token.name, token.role.name());
+        say!("{} {} {days_left} days left", token.name, token.role.name());
     }
     Ok(())
 }
@@ -155,7 +155,7 @@ fn revoke(arguments: &Revoke) -> Result<(), Failure> {
     let keys = KeyFolder::open(&arguments.keys).map_err(Failure::wrong)?;
     let revocation = arguments.revocation().map_err(Failure::wrong)?;
     changes::revoke(&keys, &revocation).map_err(Failure::wrong)?;
-    println!("Refused: {revocation}. {TAKE}");
+    say!("Refused: {revocation}. {TAKE}");
     Ok(())
 }
 
@@ -178,10 +178,10 @@ fn rotate(arguments: &Rotate) -> Result<(), Failure> {
     let keys = KeyFolder::open(&arguments.keys).map_err(Failure::wrong)?;
     if arguments.finish {
         changes::finish_rotation(&keys).map_err(Failure::wrong)?;
-        println!("Tokens of the former key are refused. {TAKE}");
+        say!("Tokens of the former key are refused. {TAKE}");
     } else {
         changes::rotate(&keys, unix_s()).map_err(Failure::wrong)?;
-        println!(
+        say!(
             "Tokens are signed with another key, tokens/service.jwt too; those of the former one are taken until \
              `nextbest keys rotate --finish`. {TAKE}"
         );

@@ -131,9 +131,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure::wrong(format!("{}: {error}", file.display())))?;
     }
     if arguments.json {
-        println!("{}", report.json());
+        say!("{}", report.json());
     } else {
-        print!("{}", report.text());
+        say_part!("{}", report.text());
     }
     if report.ok == 0 && arguments.connections > 0 {
         return Err(Failure::no_answer(format!(

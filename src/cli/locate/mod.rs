@@ -107,8 +107,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         picture::write(path, &site, &played, &report)?;
     }
     match arguments.json {
-        true => println!("{}", report.json()),
-        false => print!("{}", report.text()),
+        true => say!("{}", report.json()),
+        false => say_part!("{}", report.text()),
     }
     Ok(())
 }

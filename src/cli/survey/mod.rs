@@ -86,7 +86,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => site(arguments)?.floor,
     };
     let places = plan(&floor, arguments.every);
-    print!("{}", plan_text(&floor, &places));
+    say_part!("{}", plan_text(&floor, &places));
     eprintln!(
         "{} places, each walkable one within {} m of one",
         places.len(),
@@ -177,7 +177,7 @@ fn from_recording(site: &Site, from: &Path, stops: &Path, out: &Path) -> Result<
         survey.add(stop, &heard, |hub| site.hubs.get(hub).map_or("", |hub| hub.id.as_str()));
     }
     survey.write()?;
-    println!(
+    say!(
         "{} stops taken into {}; {before} lines of other places kept",
         stops.len(),
         out.display()

@@ -98,7 +98,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         };
         taking.take(&places).await
     })?;
-    println!(
+    say!(
         "{0} is written. Put it into the pack as survey.csv, then: nextbest check --pack {1}",
         arguments.out.display(),
         arguments.pack.display()
@@ -126,14 +126,14 @@ enum Wish {
 impl Taking<'_> {
     async fn take(mut self, places: &[Planned]) -> Result<(), Failure> {
         let left = |file: &SurveyFile| places.iter().filter(|place| !file.has(&place.stop)).count();
-        println!("{} places, {} left", places.len(), left(&self.file));
+        say!("{} places, {} left", places.len(), left(&self.file));
         let (mut at, mut last) = (0, None);
         while let Some(place) = places.get(at) {
             if self.file.has(&place.stop) && last != Some(at) {
                 at += 1;
                 continue;
             }
-            println!("{}", where_to_stand(place));
+            say!("{}", where_to_stand(place));
             match wish().await? {
                 Wish::Begin if self.take_place(place).await? => {
                     // The one that was taken again is behind the one that comes next.
@@ -143,12 +143,12 @@ impl Taking<'_> {
                 Wish::Skip => at += 1,
                 Wish::Redo => match last {
                     Some(done) => at = done,
-                    None => println!("no place was taken yet"),
+                    None => say!("no place was taken yet"),
                 },
                 Wish::Stop => break,
             }
         }
-        println!("{} of {} places left", left(&self.file), places.len());
+        say!("{} of {} places left", left(&self.file), places.len());
         Ok(())
     }
 
@@ -156,7 +156,7 @@ impl Taking<'_> {
     async fn take_place(&mut self, place: &Planned) -> Result<bool, Failure> {
         let heard = self.listen(place).await?;
         if heard.len() < HUBS_MIN {
-            println!(
+            say!(
                 "only {} of at least {HUBS_MIN} hubs heard the tag here, so the place is not taken: does the tag \
                  advertise, and are the hubs alive? Enter tries again",
                 heard.len()
@@ -168,7 +168,7 @@ impl Taking<'_> {
         self.file
             .add(&place.stop, &heard, |hub| hubs.get(hub).map_or("", |hub| &hub.id));
         self.file.write()?;
-        println!("place {} is taken: {} hubs", place.id, heard.len());
+        say!("place {} is taken: {} hubs", place.id, heard.len());
         Ok(true)
     }
 
@@ -193,7 +193,7 @@ impl Taking<'_> {
                     .filter_map(|reading| self.heard(reading))
                     .take(room),
             );
-            println!(
+            say!(
                 "{}",
                 self.line(now_s, look.dropped, &heard_at(&walk, &place.stop, self.hubs.len()))
             );
@@ -258,7 +258,7 @@ async fn wish() -> Result<Wish, Failure> {
             "s" => return Ok(Wish::Skip),
             "r" => return Ok(Wish::Redo),
             "q" => return Ok(Wish::Stop),
-            _ => println!("Enter begins, s skips the place, r takes the last one again, q stops"),
+            _ => say!("Enter begins, s skips the place, r takes the last one again, q stops"),
         }
     }
 }
