@@ -4,7 +4,6 @@
 //! stopped it.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -12,16 +11,22 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::TaskError;
 
+/// Longest that a gateway may take to say something.
+const SAYS_WITHIN: Duration = Duration::from_secs(30);
+
 /// The binary, a pack, and keys for it.
 pub(super) struct House {
     binary: PathBuf,
     pack: PathBuf,
     keys: PathBuf,
+    /// What the gateway that runs says.
+    log: PathBuf,
 }
 
 /// A gateway that runs.
 pub(super) struct Gateway {
     child: Child,
+    log: PathBuf,
     /// UDP address for apps.
     pub(super) apps: String,
     /// UDP address for hubs.
@@ -31,16 +36,20 @@ pub(super) struct Gateway {
 }
 
 impl House {
-    /// Makes keys for the stadium in `folder`.
+    /// Makes keys for the stadium in `folder`, and a copy of its pack to change.
     pub(super) fn build(root: &Path, folder: &Path, binary: &Path) -> Result<Self, TaskError> {
         let house = Self {
             binary: binary.to_owned(),
-            pack: root.join("packs/stadium"),
+            pack: folder.join("pack"),
             keys: folder.join("keys"),
+            log: folder.join("serve.log"),
         };
-        if house.keys.exists() {
-            fs::remove_dir_all(&house.keys).map_err(|error| failed("the old keys", &error))?;
+        for old in [&house.keys, &house.pack] {
+            if old.exists() {
+                fs::remove_dir_all(old).map_err(|error| failed("what an earlier run left", &error))?;
+            }
         }
+        copy_folder(&root.join("packs/stadium"), &house.pack).map_err(|error| failed("the pack", &error))?;
         let made = house
             .command("keys")
             .arg("--out")
@@ -50,6 +59,21 @@ impl House {
             .output();
         done("nextbest keys", made)?;
         Ok(house)
+    }
+
+    /// A file of the pack.
+    pub(super) fn pack_file(&self, name: &str) -> PathBuf {
+        self.pack.join(name)
+    }
+
+    /// What is best for somebody, as `nextbest ask --json` prints it.
+    pub(super) fn ask(&self, gateway: &Gateway) -> Result<String, TaskError> {
+        let asked = self
+            .command("ask")
+            .args(["--to", &gateway.apps, "--json", "--keys"])
+            .arg(&self.keys)
+            .output();
+        Ok(String::from_utf8_lossy(&done("nextbest ask", asked)?.stdout).into_owned())
     }
 
     /// A command of the binary.
@@ -66,7 +90,9 @@ impl House {
 
     /// Starts a gateway, and waits until it listens.
     pub(super) fn serve_at(&self, apps: &str, hubs: &str, arguments: &[&str]) -> Result<Gateway, TaskError> {
-        let mut child = self
+        let log = fs::File::create(&self.log).map_err(|error| failed("the gateway's log", &error))?;
+        let log_too = log.try_clone().map_err(|error| failed("the gateway's log", &error))?;
+        let child = self
             .command("serve")
             .arg("--pack")
             .arg(&self.pack)
@@ -74,25 +100,20 @@ impl House {
             .arg(&self.keys)
             .args(["--listen", apps, "--listen-hubs", hubs])
             .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stdout(log)
+            .stderr(log_too)
             .spawn()
             .map_err(|error| failed("nextbest serve", &error))?;
-        let said = child
-            .stdout
-            .take()
-            .map(BufReader::new)
-            .map(Said::read)
-            .unwrap_or_default();
-        let gateway = Gateway {
+        let mut gateway = Gateway {
             child,
-            apps: said.apps,
-            hubs: said.hubs,
-            memory_mib: said.memory_mib,
+            log: self.log.clone(),
+            apps: String::new(),
+            hubs: String::new(),
+            memory_mib: 0.0,
         };
-        if gateway.hubs.is_empty() {
-            return Err(TaskError::new("nextbest serve ended before it listened"));
-        }
+        gateway.wait_for("listening for hubs on ", 0)?;
+        let said = Said::read(&gateway.said()?);
+        (gateway.apps, gateway.hubs, gateway.memory_mib) = (said.apps, said.hubs, said.memory_mib);
         Ok(gateway)
     }
 
@@ -124,20 +145,18 @@ struct Said {
 }
 
 impl Said {
-    /// Reads until it has said where it listens for hubs, which comes last of what is wanted.
-    fn read(mut output: impl BufRead) -> Self {
+    fn read(text: &str) -> Self {
         let mut said = Self::default();
-        let mut line = String::new();
-        while said.hubs.is_empty() {
-            line.clear();
-            if !matches!(output.read_line(&mut line), Ok(1..)) {
-                break;
-            }
-            let word = |after: &str| line.strip_prefix(after).and_then(|rest| rest.split_whitespace().next());
+        for line in text.lines() {
+            let word = |after: &str| {
+                line.strip_prefix(after)
+                    .and_then(|rest| rest.split_whitespace().next())
+                    .map(str::to_owned)
+            };
             if let Some(address) = word("listening for apps on ") {
-                address.clone_into(&mut said.apps);
+                said.apps = address;
             } else if let Some(address) = word("listening for hubs on ") {
-                address.clone_into(&mut said.hubs);
+                said.hubs = address;
             } else if let Some(memory) = line.strip_prefix("memory at most ") {
                 said.memory_mib = mib(memory).unwrap_or(0.0);
             }
@@ -172,11 +191,45 @@ impl Gateway {
             .ok_or_else(|| TaskError::new(format!("{file} has no VmRSS")))
     }
 
+    /// Everything that it has said.
+    fn said(&self) -> Result<String, TaskError> {
+        fs::read_to_string(&self.log).map_err(|error| failed("the gateway's log", &error))
+    }
+
+    /// How many lines of what it has said contain `text`.
+    pub(super) fn lines_with(&self, text: &str) -> Result<usize, TaskError> {
+        Ok(self.said()?.lines().filter(|line| line.contains(text)).count())
+    }
+
+    /// Waits until more than `than` lines contain `text`.
+    pub(super) fn wait_for(&mut self, text: &str, than: usize) -> Result<(), TaskError> {
+        let began = now();
+        while self.lines_with(text)? <= than {
+            if !matches!(self.child.try_wait(), Ok(None)) || began.elapsed() > SAYS_WITHIN {
+                return Err(TaskError::new(format!(
+                    "nextbest serve has not said {text:?}: {}",
+                    self.said()?
+                )));
+            }
+            wait(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    /// Tells it to take its pack and keys again.
+    pub(super) fn hang_up(&self) -> Result<(), TaskError> {
+        self.signal("-HUP")
+    }
+
+    fn signal(&self, signal: &str) -> Result<(), TaskError> {
+        let id = self.child.id().to_string();
+        done("kill", Command::new("kill").args([signal, &id]).output()).map(|_| ())
+    }
+
     /// Tells it to stop, and waits until it has; how long that took.
     pub(super) fn stop(mut self) -> Result<Duration, TaskError> {
         let began = now();
-        let id = self.child.id().to_string();
-        done("kill", Command::new("kill").args(["-TERM", &id]).output())?;
+        self.signal("-TERM")?;
         let status = self.child.wait().map_err(|error| failed("nextbest serve", &error))?;
         if !status.success() {
             return Err(TaskError::new(format!(
@@ -192,6 +245,21 @@ impl Drop for Gateway {
         let _gone = self.child.kill();
         let _gone = self.child.wait();
     }
+}
+
+/// Copies a folder with all that is in it.
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// The output of a command that is expected to succeed.

@@ -9,6 +9,7 @@ mod figures;
 mod gateway;
 mod isolation;
 mod overload;
+mod reloads;
 mod restarts;
 mod soak;
 
@@ -50,9 +51,10 @@ impl Finding {
 type Proof = (&'static str, fn(&House) -> Result<Vec<Finding>, TaskError>);
 
 /// All proofs, in the order in which they run.
-const PROOFS: [Proof; 4] = [
+const PROOFS: [Proof; 5] = [
     ("overload", overload::prove),
     ("isolation", isolation::prove),
+    ("reloads", reloads::prove),
     ("rolling restarts", restarts::prove),
     ("soak", soak::prove),
 ];
