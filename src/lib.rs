@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod model;
+pub mod planted;
 
 pub mod engine;
 

@@ -293,7 +293,7 @@ fn ask_both(
         ..Query::default()
     };
     let said = world.ask(customer, &query);
-    let expected = person.best(&world.engine, house, world.now(), &query);
+    let expected = person.best(&world.engine, &world.generation, house, world.now(), &query);
     let best = said.answers.first().map(|answer| reference::Best {
         action: answer.action.clone(),
         place: answer.place.clone(),
@@ -388,11 +388,12 @@ fn every_decide_sees_every_signal_and_answers_what_a_plain_walk_over_everything_
 fn observe(world: &World, slots: &[CustomerSlot], plain: &mut [Person]) {
     for (customer, person) in slots.iter().zip(plain) {
         let position = world.engine.position(world.now(), *customer);
-        person.seen(
-            world.generation.spec(),
-            world.now(),
-            position.map(|position| (position.level, position.zone)),
-        );
+        let before = person.place.and_then(|(_, zone)| zone);
+        person.place = position.map(|position| (position.level, position.zone));
+        let zone = position.and_then(|position| position.zone);
+        if zone != before {
+            person.goes_to(world.generation.spec(), world.now(), zone);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::customer::TagHandle;
 use super::hub_counts::{Counters, HubCounts, HubTally, Sampler, Taken};
 use super::identity::Allowance;
 use crate::model::{TagId, Timestamp};
+use crate::planted::{Bug, planted};
 
 /// Numbers that the window remembers one by one; older ones count as taken.
 const WINDOW_LEN: u64 = 1_024;
@@ -90,7 +91,9 @@ impl Hubs {
 
     /// A hub has gone, as itself or its broker says: it is dead at once, and until it is heard again.
     pub(super) fn on_gone(&self, hub: HubIx) {
-        if let Some(hub) = self.hubs.get(hub.index()) {
+        if let Some(hub) = self.hubs.get(hub.index())
+            && !planted(Bug::GoneHubSees)
+        {
             hub.alive_us.fetch_or(GONE, Ordering::Relaxed);
         }
     }
@@ -100,7 +103,7 @@ impl Hubs {
     pub(super) fn connect(&self, hub_ix: HubIx, boot_epoch: u64, oldest_sequence: u64) -> HubIntake {
         let next = self.hubs.get(hub_ix.index()).map_or(oldest_sequence, |hub| {
             let is_new_boot = hub.boot_epoch.swap(boot_epoch, Ordering::Relaxed) != boot_epoch;
-            let next = if is_new_boot {
+            let next = if is_new_boot && !planted(Bug::BootEpochIgnored) {
                 oldest_sequence
             } else {
                 hub.next_sequence.load(Ordering::Relaxed)
@@ -140,7 +143,8 @@ impl Hubs {
             return;
         };
         hub.counters.add(&mut intake.tally);
-        if intake.is_numbered && hub.boot_epoch.load(Ordering::Relaxed) == intake.boot_epoch {
+        let is_present_boot = hub.boot_epoch.load(Ordering::Relaxed) == intake.boot_epoch;
+        if intake.is_numbered && (is_present_boot || planted(Bug::FormerBootCounts)) {
             hub.next_sequence.fetch_max(intake.next_sequence(), Ordering::Relaxed);
         }
     }
@@ -185,7 +189,8 @@ impl Hubs {
             .map_or(0, |hub| hub.alive_us.load(Ordering::Relaxed));
         heard_us != 0
             && heard_us & GONE == 0
-            && now.as_micros().saturating_sub(heard_us - 1) <= u64::from(dead_after_ms) * 1_000
+            && (now.as_micros().saturating_sub(heard_us - 1) <= u64::from(dead_after_ms) * 1_000
+                || planted(Bug::DeadHubSees))
     }
 }
 
@@ -269,7 +274,9 @@ impl Window {
             self.next = sequence.saturating_add(1);
             return true;
         }
-        if self.next - sequence > WINDOW_LEN || self.is_taken(sequence) {
+        let window_len = WINDOW_LEN - u64::from(planted(Bug::SequenceWindowTooShort));
+        let is_taken = self.is_taken(sequence) && !planted(Bug::RepeatCounted);
+        if self.next - sequence > window_len || is_taken {
             return false;
         }
         self.set(sequence, true);

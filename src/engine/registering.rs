@@ -11,6 +11,7 @@ use super::record::{Record, TAGS_PER_CUSTOMER_MAX};
 use super::signals::{SignalError, SignalOutcome, Speaker};
 use super::{Engine, identity};
 use crate::model::{Purpose, Signal, TagId, TagKey, TagKind, TagRefusal, Timestamp};
+use crate::planted::{Bug, Seam, planted, seam};
 
 /// A tag of a signal that was refused, by its place among the tags or among the keys.
 pub(super) type Refusals = [Option<TagRefusal>; TAGS_PER_CUSTOMER_MAX];
@@ -73,7 +74,7 @@ impl Engine {
     ) -> Result<(), TagRefusal> {
         if !self
             .record(customer)
-            .is_some_and(|record| record.allows(Purpose::Location))
+            .is_some_and(|record| record.allows(Purpose::Location) || planted(Bug::TagRegisteredWithoutConsent))
         {
             return Err(TagRefusal::NoConsent);
         }
@@ -87,7 +88,7 @@ impl Engine {
         let known = self.tags.find(&tag);
         let owner = known.and_then(|handle| self.tags.owner(handle));
         let is_anothers = owner.is_some_and(|owner| owner != customer);
-        if is_anothers && speaker == Speaker::Customer {
+        if is_anothers && speaker == Speaker::Customer && !planted(Bug::TagMovedByOwnWord) {
             return Err(TagRefusal::CarriedByAnother);
         }
         if is_anothers && let Some(handle) = known {
@@ -96,10 +97,17 @@ impl Engine {
         let (handle, before) = self.tags.register(tag, customer).map_err(|_| TagRefusal::TableFull)?;
         if let (Some(before), Some(former)) = (before, known) {
             self.write(before, |record| record.remove_tag(former.ix));
-            self.forget_place(before);
+            if !planted(Bug::TagTakenKeepsPlace) {
+                self.forget_place(before);
+            }
         }
+        seam(Seam::Registering);
         // Looked at again with the record held: the consent may have been withdrawn meanwhile.
-        let add = |record: &mut Record| match (record.allows(Purpose::Location), record.add_tag(handle.ix)) {
+        let allows = |record: &Record| {
+            let is_looked_at = !planted(Bug::WithdrawnWhileRegistered) && !planted(Bug::TagRegisteredWithoutConsent);
+            record.allows(Purpose::Location) || !is_looked_at
+        };
+        let add = |record: &mut Record| match (allows(record), record.add_tag(handle.ix)) {
             (true, true) => Ok(()),
             (true, false) => Err(TagRefusal::TooMany),
             (false, _) => Err(TagRefusal::NoConsent),
@@ -133,6 +141,9 @@ impl Engine {
 
     /// The person no longer allows being located: their tags and keys are dropped, and where they are is forgotten.
     pub(super) fn withdraw_location(&self, customer: CustomerSlot) {
+        if planted(Bug::WithdrawalKeepsTags) {
+            return self.forget_place(customer);
+        }
         let carried = self.write(customer, |record| {
             let carried: [Option<u32>; TAGS_PER_CUSTOMER_MAX] = record.carried();
             carried.iter().flatten().for_each(|tag| record.remove_tag(*tag));

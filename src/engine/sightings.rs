@@ -17,6 +17,7 @@ use super::locate::{Fix, Observed};
 use super::record::{Record, Seen};
 use super::{Engine, Generation, HubIntake, age_ms};
 use crate::model::{Purpose, STEP_MS, Sighting, TagId, TagKind, Timestamp};
+use crate::planted::{Bug, Seam, planted, seam};
 
 /// What became of a sighting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,10 +117,14 @@ impl Engine {
 
     fn take_sighting(&self, now: Timestamp, intake: &mut HubIntake, sighting: &Sighting) -> SightingOutcome {
         let generation = self.generation.load();
-        if sighting.age_ms > generation.settings().sighting_late_after_ms {
+        let is_late = sighting.age_ms > generation.settings().sighting_late_after_ms;
+        if is_late && !planted(Bug::LateSightingTaken) {
             return SightingOutcome::Late;
         }
         let Some((handle, customer)) = self.resolve(now, intake, sighting) else {
+            if planted(Bug::UnknownTagRemembered) {
+                let _stranger = self.customer(&format!("{:?}", sighting.tag));
+            }
             let is_beacon = self.on_beacon(now, &generation, &sighting.tag, intake.hub.0, sighting.rssi_dbm);
             return if is_beacon {
                 SightingOutcome::Beacon
@@ -133,7 +138,9 @@ impl Engine {
             let fix = locator.fix(&tracked.track);
             let hubs = &generation.venue().hubs;
             let hearers = &mut tracked.hearers;
-            if fix.is_some_and(|fix| hearers.contradict(hubs, &fix, step, station, sighting.rssi_dbm)) {
+            if fix.is_some_and(|fix| hearers.contradict(hubs, &fix, step, station, sighting.rssi_dbm))
+                && !planted(Bug::ContradictedBelieved)
+            {
                 return (None, *hearers);
             }
             hearers.note(step, station);
@@ -168,7 +175,7 @@ impl Engine {
     /// Whether one of the hubs that lately heard a tag may report the zone of its fix.
     fn is_vouched(&self, hearers: &Hearers, fix: &Fix) -> bool {
         let Some(zone) = fix.zone else { return true };
-        hearers.recent(fix.step).any(|hub| self.hubs.may_report(zone, hub))
+        planted(Bug::HubBelievedAnywhere) || hearers.recent(fix.step).any(|hub| self.hubs.may_report(zone, hub))
     }
 
     /// The tag's handle and who carries it; asks the maps only when the session does not remember a good handle.
@@ -245,8 +252,10 @@ impl Engine {
         hearers: &Hearers,
     ) -> Option<ZoneChange> {
         let is_vouched = self.is_vouched(hearers, fix);
+        let may_enter = |zone: &u16| self.crowd.is_seen(*zone) || planted(Bug::DeadZoneEntered);
+        seam(Seam::Placing);
         let mut seen = Seen {
-            zone: fix.zone.filter(|zone| self.crowd.is_seen(*zone)),
+            zone: fix.zone.filter(may_enter),
             level: fix.level,
             east_m: fix.east_m,
             north_m: fix.north_m,
@@ -255,8 +264,9 @@ impl Engine {
         };
         let placed = self.write(customer, |record| {
             let before = record.seen();
-            let is_older = before.is_some_and(|before| before.step > seen.step);
-            if is_older || !record.allows(Purpose::Location) || !record.carries(handle.ix) {
+            let is_older = before.is_some_and(|before| before.step > seen.step) && !planted(Bug::OlderFixWins);
+            let is_carried = record.allows(Purpose::Location) && record.carries(handle.ix);
+            if is_older || !is_carried && !planted(Bug::WithdrawnWhilePlaced) {
                 return None;
             }
             let from = before.and_then(|before| before.zone);
@@ -331,7 +341,9 @@ impl Engine {
             from
         });
         let from = from.flatten()?;
-        self.crowd.on_move(Some(from), None);
+        if !planted(Bug::LapsedStillCounted) {
+            self.crowd.on_move(Some(from), None);
+        }
         Some(ZoneChange {
             customer,
             from: Some(ZoneIx(from)),

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use nextbest::engine::condition::{Attributes, Category, Condition, Quantity, Truth};
 use nextbest::engine::decide::message::{Arguments, LocaleIx, MessageBuffer};
+use nextbest::engine::record::CONTACTS_LEN_MAX;
 use nextbest::engine::spec::{ActionSpec, Spec, TraitKind, TraitUpdate, Trigger};
 use nextbest::engine::{Engine, Generation};
 use nextbest::model::{Consent, Factors, Property, Purpose, Query, Timestamp, Value};
@@ -21,7 +22,7 @@ pub(crate) struct Person {
     flags: HashMap<u8, bool>,
     numbers: HashMap<u8, f32>,
     texts: HashMap<u8, u16>,
-    place: Option<(LevelIx, Option<ZoneIx>)>,
+    pub(crate) place: Option<(LevelIx, Option<ZoneIx>)>,
     entered_s: u32,
     given: Vec<(String, u32)>,
 }
@@ -127,14 +128,8 @@ impl Person {
         self.advance(spec, |on| matches!(on, Trigger::Event(of) if usize::from(*of) == event));
     }
 
-    /// Where the engine says that the person is.
-    pub(crate) fn seen(&mut self, spec: &Spec, now: Timestamp, place: Option<(LevelIx, Option<ZoneIx>)>) {
-        let zone = place.and_then(|(_, zone)| zone);
-        let before = self.place.and_then(|(_, zone)| zone);
-        self.place = place;
-        if zone == before {
-            return;
-        }
+    /// The person went to another zone, or out of all of them.
+    pub(crate) fn goes_to(&mut self, spec: &Spec, now: Timestamp, zone: Option<ZoneIx>) {
         self.entered_s = now.as_secs();
         let Some(zone) = zone else { return };
         let category = &spec.venue.zones[zone.index()].category;
@@ -212,8 +207,14 @@ impl Person {
     }
 
     /// What is best for the person, looked for the long way; writes down what was given.
-    pub(crate) fn best(&mut self, engine: &Engine, house: &House, now: Timestamp, query: &Query<'_>) -> Option<Best> {
-        let generation = engine.generation();
+    pub(crate) fn best(
+        &mut self,
+        engine: &Engine,
+        generation: &Generation,
+        house: &House,
+        now: Timestamp,
+        query: &Query<'_>,
+    ) -> Option<Best> {
         let spec = generation.spec();
         let locale = generation.locale_for("en");
         let mut attributes = self.attributes(spec);
@@ -246,7 +247,7 @@ impl Person {
         }
         let mut best: Option<Best> = None;
         for action in &spec.actions {
-            let candidate = self.candidate(engine, house, now, action, &attributes, locale);
+            let candidate = self.candidate((engine, generation), house, now, action, &attributes, locale);
             let is_better = |best: &Best, new: &Best| f32::from_bits(new.priority) > f32::from_bits(best.priority);
             if let Some(candidate) = candidate
                 && best.as_ref().is_none_or(|best| is_better(best, &candidate))
@@ -262,7 +263,7 @@ impl Person {
 
     fn candidate(
         &self,
-        engine: &Engine,
+        (engine, generation): (&Engine, &Generation),
         house: &House,
         now: Timestamp,
         action: &ActionSpec,
@@ -276,14 +277,16 @@ impl Person {
             .given
             .iter()
             .filter(|(id, at_s)| *id == action.id && action.cap.is_some_and(|cap| now.as_secs() - at_s < cap.window_s));
-        let is_capped = action.cap.is_some_and(|cap| given.count() >= usize::from(cap.times));
+        let is_capped = action.cap.is_some_and(|cap| {
+            given.count() >= usize::from(cap.times) || self.contacts(generation.spec(), now) >= CONTACTS_LEN_MAX
+        });
         if !answers || self.consents & action.purpose.bit() == 0 || is_capped {
             return None;
         }
         let way = if action.places.is_empty() {
             None
         } else {
-            Some(self.way(engine, house, action)?)
+            Some(self.way(engine, generation, house, action)?)
         };
         let seconds = |seconds: Option<u32>| seconds.map_or(f32::NAN, |seconds| seconds as f32);
         attributes.set_quantity(Quantity::WalkS, seconds(way.and_then(|way| way.walk_s)));
@@ -292,7 +295,6 @@ impl Person {
         if !policies.into_iter().all(|policy: &Condition| policy.holds(&attributes)) {
             return None;
         }
-        let generation = engine.generation();
         let spec = generation.spec();
         if !self.can_be_worded(spec, action, way, locale) {
             return None;
@@ -319,9 +321,22 @@ impl Person {
         })
     }
 
+    /// Messages under a cap whose window still runs. Nothing is given under a cap when so many must be remembered that
+    /// another has no room.
+    fn contacts(&self, spec: &Spec, now: Timestamp) -> usize {
+        let window_s = |id: &str| {
+            spec.actions
+                .iter()
+                .find(|action| action.id == id)?
+                .cap
+                .map(|cap| cap.window_s)
+        };
+        let counts = |(id, at_s): &&(String, u32)| window_s(id).is_some_and(|window_s| now.as_secs() - at_s < window_s);
+        self.given.iter().filter(counts).count()
+    }
+
     /// The least walk and wait over all places that serve; known queues come before unknown ones.
-    fn way(&self, engine: &Engine, house: &House, action: &ActionSpec) -> Option<Way> {
-        let generation = engine.generation();
+    fn way(&self, engine: &Engine, generation: &Generation, house: &House, action: &ActionSpec) -> Option<Way> {
         let serves = |place: &PlaceIx| {
             let is_sold_out = |want: &u16| house.sold_out.contains(&(*place, *want));
             !house.closed.contains(place) && (action.wants.is_empty() || !action.wants.iter().all(is_sold_out))
@@ -329,7 +344,7 @@ impl Person {
         let way = |place: &PlaceIx| {
             let walk_s = match self.place.and_then(|(_, zone)| zone) {
                 None => None,
-                Some(_) => Some(self.walk_s(&generation, *place)?),
+                Some(_) => Some(self.walk_s(generation, *place)?),
             };
             let queue = engine.queues().find(|queue| queue.place == *place)?;
             Some(Way {

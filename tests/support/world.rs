@@ -48,6 +48,7 @@ pub(crate) struct Heard {
 /// A decision, kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Said {
+    pub(crate) generation: u64,
     pub(crate) decision_id: u64,
     pub(crate) answers: Vec<SaidAnswer>,
     pub(crate) reasons: Vec<Reason>,
@@ -300,6 +301,7 @@ impl Said {
             reasons: answer.reasons.iter().collect(),
         });
         Self {
+            generation: decision.generation,
             decision_id: decision.decision_id,
             answers: answers.collect(),
             reasons: decision.reasons.iter().collect(),

@@ -6,14 +6,18 @@
 use crate::source::{Finding, Source, block, words};
 
 /// Each module of `src/` and what it may import, directly or not. `main` is above all of them.
-const BELOW: [(&str, &[&str]); 10] = [
+const BELOW: [(&str, &[&str]); 11] = [
     ("model", &[]),
+    ("planted", &[]),
     ("wire", &["model"]),
-    ("engine", &["model"]),
-    ("journal", &["model"]),
+    ("engine", &["planted", "model"]),
+    ("journal", &["planted", "model"]),
     ("config", &["engine", "model"]),
     ("insight", &["engine", "journal", "model"]),
-    ("serve", &["config", "insight", "wire", "journal", "engine", "model"]),
+    (
+        "serve",
+        &["config", "insight", "wire", "journal", "engine", "planted", "model"],
+    ),
     ("hub", &["wire", "model"]),
     ("recording", &["config", "engine", "model"]),
     (

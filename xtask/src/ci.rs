@@ -60,6 +60,26 @@ const INTERLEAVINGS: Step = Step::cargo(
     ],
 )
 .with("RUSTFLAGS", "--cfg loom");
+/// Each planted bug alone; prints in how many seeds the simulation found it. The core is enough, so it builds in a folder
+/// of its own, as the bugs are compiled into it.
+const PLANTED_BUGS: Step = Step::cargo(
+    "planted bugs",
+    &[
+        "test",
+        "--package",
+        "nextbest",
+        "--no-default-features",
+        "--features",
+        "planted-bugs",
+        "--locked",
+        "--target-dir",
+        "target/planted",
+        "--test",
+        "planted_bugs",
+        "--",
+        "--nocapture",
+    ],
+);
 const TESTS: Step = Step::cargo(
     "tests",
     &[
@@ -74,13 +94,14 @@ const TESTS: Step = Step::cargo(
 
 /// All steps.
 pub(crate) fn run() -> Result<(), TaskError> {
-    let steps: [fn() -> Result<(), TaskError>; 8] = [
+    let steps: [fn() -> Result<(), TaskError>; 9] = [
         || FORMAT.run(),
         || LINTS.run(),
         || DOCUMENTS.run(),
         core_only::run,
         || BENCHES.run(),
         || INTERLEAVINGS.run(),
+        || PLANTED_BUGS.run(),
         || fuzz::run(&["--seconds", "15"]),
         test,
     ];

@@ -12,6 +12,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::model::Timestamp;
+use crate::planted::{Bug, planted};
 
 /// What the map says about a place where people may queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,7 +103,9 @@ impl Crowd {
         if from == to {
             return;
         }
-        if let Some(zone) = self.zone(from) {
+        if let Some(zone) = self.zone(from)
+            && !(planted(Bug::LeaverStillCounted) && to.is_some())
+        {
             // Saturating: a count that would fall below zero is a person who was never counted in.
             let _ = zone
                 .tags
@@ -137,6 +140,7 @@ impl Crowd {
     pub fn set_seen(&self, zone_ix: u16, is_seen: bool) {
         if let Some(zone) = self.zone(Some(zone_ix))
             && zone.is_seen.swap(is_seen, Ordering::Relaxed) != is_seen
+            && !planted(Bug::StaleWaitUsed)
         {
             self.forecast_queues(zone);
         }

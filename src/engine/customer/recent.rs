@@ -14,6 +14,8 @@ use std::sync::PoisonError;
 
 use foldhash::fast::RandomState;
 
+use crate::planted::{Bug, planted};
+
 /// What is known about a message id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -61,11 +63,15 @@ impl Recent {
             .or_else(|| generations.older.get(&key))
             .copied();
         match known {
-            Some(known) if known == content => Seen::Duplicate,
+            Some(_) if planted(Bug::DuplicateApplied) => Seen::New,
+            Some(known) if known == content || planted(Bug::ConflictTakenAsDuplicate) => Seen::Duplicate,
             Some(_) => Seen::Conflict,
             None => {
                 if generations.younger.len() >= self.half_len_max {
                     generations.older = std::mem::take(&mut generations.younger);
+                    if planted(Bug::MessageIdsForgottenAtOnce) {
+                        generations.older.clear();
+                    }
                 }
                 generations.younger.insert(key, content);
                 Seen::New

@@ -7,6 +7,7 @@
 
 use crate::engine::record::{CONTACTS_LEN_MAX, Contact, Record};
 use crate::engine::spec::CapSpec;
+use crate::planted::{Bug, planted};
 
 /// Whether the person may get the action once more.
 #[must_use]
@@ -24,7 +25,7 @@ pub fn reserve(
     now_s: u32,
     window_of: impl Fn(u32) -> Option<u32>,
 ) -> bool {
-    if !is_free(record, key, cap, now_s) {
+    if !is_free(record, key, cap, now_s) && !planted(Bug::CapCheckedOutsideReservation) {
         return false;
     }
     let place = (0..CONTACTS_LEN_MAX).find(|place| {
@@ -34,6 +35,7 @@ pub fn reserve(
             !is_within(&contact, window_s, now_s)
         })
     });
+    let place = place.or(planted(Bug::ContactForgotten).then_some(0));
     if let Some(place) = place {
         record.set_contact(place, Some(Contact { key, at_s: now_s }));
     }
@@ -62,7 +64,8 @@ fn contacts(record: &Record) -> impl Iterator<Item = Contact> + '_ {
     (0..CONTACTS_LEN_MAX).filter_map(|place| record.contact(place))
 }
 
-const fn is_within(contact: &Contact, window_s: u32, now_s: u32) -> bool {
+fn is_within(contact: &Contact, window_s: u32, now_s: u32) -> bool {
+    let window_s = window_s.saturating_sub(u32::from(planted(Bug::CapWindowTooShort)));
     now_s.saturating_sub(contact.at_s) < window_s
 }
 

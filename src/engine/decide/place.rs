@@ -4,6 +4,7 @@
 //! without a position the shortest wait wins, without queues the nearest place.
 
 use crate::model::Reason;
+use crate::planted::{Bug, planted};
 
 /// The places that an action can send to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -69,10 +70,11 @@ pub fn choose(
     let mut best: Option<((bool, u32), Chosen)> = None;
     for place in &set.places {
         let state = state(*place);
-        if !state.is_open {
+        if !state.is_open && !planted(Bug::ClosedPlaceChosen) {
             continue;
         }
-        if set.wants != 0 && state.out_of_stock & set.wants == set.wants {
+        let is_sold_out = set.wants != 0 && state.out_of_stock & set.wants == set.wants;
+        if is_sold_out && !planted(Bug::SoldOutPlaceChosen) {
             refusal = refusal.max(Reason::NoPlaceInStock);
             continue;
         }
@@ -87,7 +89,8 @@ pub fn choose(
             wait_s: state.wait_s,
         };
         // A queue that nobody sees is no short queue: known ones come first.
-        let rank = (chosen.wait_s.is_none(), chosen.total_s());
+        let is_unseen = chosen.wait_s.is_none() && !planted(Bug::UnseenQueueIsShort);
+        let rank = (is_unseen, chosen.total_s());
         if best.is_none_or(|(best_rank, _)| rank < best_rank) {
             best = Some((rank, chosen));
         }

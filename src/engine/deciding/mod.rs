@@ -18,7 +18,8 @@ use super::decide::rank::{CANDIDATES_LEN_MAX, Candidate, Ranking};
 use super::generation::{Generation, PLACE_SETS_MAX};
 use super::record::{Record, Seen};
 use super::{Engine, age_ms};
-use crate::model::{ANSWERS_MAX, Decision, NOT_CHOSEN_LEN_MAX, NotChosen, Query, Reason, Timestamp};
+use crate::model::{ANSWERS_MAX, Decision, NOT_CHOSEN_LEN_MAX, NotChosen, Purpose, Query, Reason, Timestamp};
+use crate::planted::{Bug, Seam, planted, seam};
 
 /// How often the ranking is made again, because none of its candidates could be worded or other decides took the caps
 /// of all of them.
@@ -106,6 +107,9 @@ impl Engine {
             action_ids: &generation.action_ids,
             ..Decision::default()
         };
+        if planted(Bug::GenerationMixed) {
+            decision.generation = self.generation.load().number();
+        }
         decision.actions_considered = u32::try_from(generation.action_ids.len()).unwrap_or(u32::MAX);
         let Some(record) = self.record(customer) else {
             decision.reasons.insert(Reason::RecordBusy);
@@ -130,6 +134,7 @@ impl Engine {
         scratch.passed_over.clear();
         for _ in 0..RANKINGS_MAX {
             decision.actions_eligible = self.rank(&moment, scratch);
+            seam(Seam::Reserving);
             decision.decision_id = self.reserve(&moment, customer, scratch);
             if decision.decision_id != 0 || scratch.ranking.iter().next().is_none() {
                 break;
@@ -158,6 +163,9 @@ impl Engine {
     fn describe(&self, moment: &Moment<'_>, query: &Query<'_>, attributes: &mut Attributes) {
         let generation = moment.generation;
         moment.record.describe(attributes);
+        for purpose in Purpose::ALL.into_iter().filter(|purpose| planted(unchecked(*purpose))) {
+            attributes.set_truth(Truth::Consent(purpose), true);
+        }
         let zone = moment.seen.and_then(|seen| seen.zone);
         let level = moment.seen.map_or(0, |seen| u16::from(seen.level) + 1);
         attributes.set_category(Category::Zone, zone.map_or(0, |zone| zone + 1));
@@ -228,7 +236,19 @@ impl Engine {
 
 /// Where the person is, unless that is too long ago.
 fn fresh(now: Timestamp, generation: &Generation, record: &Record) -> Option<Seen> {
-    record
-        .seen()
-        .filter(|seen| age_ms(now, seen) <= generation.settings().position_ttl_ms)
+    record.seen().filter(|seen| {
+        let is_fresh = age_ms(now, seen) <= generation.settings().position_ttl_ms;
+        is_fresh || planted(Bug::PositionNeverExpires)
+    })
+}
+
+/// The bug of not asking for a purpose.
+const fn unchecked(purpose: Purpose) -> Bug {
+    match purpose {
+        Purpose::Service => Bug::ServiceConsentUnchecked,
+        Purpose::Personalization => Bug::PersonalizationConsentUnchecked,
+        Purpose::Marketing => Bug::MarketingConsentUnchecked,
+        Purpose::Research => Bug::ResearchConsentUnchecked,
+        Purpose::Location => Bug::LocationConsentUnchecked,
+    }
 }

@@ -1,0 +1,83 @@
+//! The simulation would notice: every bug of `src/planted.rs`, planted alone, must be found by it.
+//!
+//! ```text
+//! cargo test --locked --features planted-bugs --test planted_bugs -- --nocapture
+//! ```
+//!
+//! prints how many seeds each took, from seed 0 on. Without a bug the same seeds find nothing,
+//! also where calls are slipped in between two steps of another.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod support;
+
+#[path = "simulation/core/mod.rs"]
+mod core;
+#[path = "simulation/reference.rs"]
+mod reference;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+
+use core::Happened;
+
+use nextbest::engine::spec::Spec;
+use nextbest::planted::{Bug, select};
+use support::pack;
+
+/// A bug that is not found in so many seeds is not found.
+const SEEDS_MAX: u64 = 2_000;
+/// Half of the bugs are to be found in as many seeds.
+const MEDIAN_MAX: u64 = 200;
+/// Seeds that must pass without a bug.
+const SOUND_SEEDS: u64 = 200;
+
+/// A bug, and in how many seeds it was found.
+struct Found {
+    bug: Bug,
+    seeds: u64,
+}
+
+#[test]
+fn the_simulation_finds_every_planted_bug() {
+    let bases = [pack("museum"), pack("stadium")];
+    let mut happened = Happened::default();
+    for seed in 0..SOUND_SEEDS {
+        happened.add(&core::run(seed, &bases).0);
+    }
+    println!(
+        "{SOUND_SEEDS} seeds without a bug, {} events each",
+        happened.events() / SOUND_SEEDS
+    );
+    let hook = take_hook();
+    set_hook(Box::new(|_| {}));
+    let found: Vec<Found> = Bug::ALL.iter().map(|bug| find(*bug, &bases)).collect();
+    set_hook(hook);
+    for Found { bug, seeds } in &found {
+        println!("{seeds:>6} seeds  {:<32} {}", format!("{bug:?}"), bug.what());
+    }
+    let mut seeds: Vec<u64> = found.iter().map(|found| found.seeds).collect();
+    seeds.sort_unstable();
+    let median = seeds[seeds.len() / 2];
+    println!("{} bugs, median {median} seeds", found.len());
+    let missed: Vec<Bug> = found
+        .iter()
+        .filter(|found| found.seeds > SEEDS_MAX)
+        .map(|found| found.bug)
+        .collect();
+    assert!(missed.is_empty(), "not found in {SEEDS_MAX} seeds: {missed:?}");
+    assert!(median <= MEDIAN_MAX, "the median is {median} seeds");
+}
+
+/// Runs seeds until one fails.
+fn find(bug: Bug, bases: &[Spec]) -> Found {
+    let fails = |seed: &u64| {
+        select(Some(bug));
+        let run = catch_unwind(AssertUnwindSafe(|| core::run(*seed, bases)));
+        select(None);
+        run.is_err()
+    };
+    Found {
+        bug,
+        seeds: (0..SEEDS_MAX).find(fails).unwrap_or(SEEDS_MAX) + 1,
+    }
+}
