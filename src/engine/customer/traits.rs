@@ -61,7 +61,7 @@ fn set(record: &mut Record, kind: &TraitKind, tiers: &[String], value: Value<'_>
     match (kind, value) {
         (TraitKind::Flag(slot), Value::Flag(flag)) => record.set_flag(*slot, flag),
         (TraitKind::Number(slot), Value::Number(number)) if number.is_finite() => {
-            record.set_number(*slot, number as f32);
+            record.set_number(*slot, kept(number));
         }
         (TraitKind::Text(slot, values), Value::Text(text)) => record.set_text(*slot, index_of(values, text)),
         (TraitKind::Tier, Value::Text(text)) => {
@@ -74,8 +74,14 @@ fn set(record: &mut Record, kind: &TraitKind, tiers: &[String], value: Value<'_>
 fn add(record: &mut Record, slot: u8, number: f64) {
     let sum = f64::from(record.number(slot)) + number;
     if sum.is_finite() {
-        record.set_number(slot, sum as f32);
+        record.set_number(slot, kept(sum));
     }
+}
+
+/// A finite number as a record keeps it: one that is too large is kept as the largest, since what is infinite once is
+/// never mended by what comes after it.
+fn kept(number: f64) -> f32 {
+    number.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
 }
 
 /// Index + 1 of a text in a closed set; 0 when it is not in it.
