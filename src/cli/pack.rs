@@ -4,7 +4,7 @@
 //! nobody misses.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -70,9 +70,17 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     for entry in fs::read_dir(folder).map_err(cannot)? {
         let path = entry.map_err(cannot)?.path();
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        if ENDINGS.contains(&ending) && path.is_file() {
-            files.push(path);
+        if !ENDINGS.contains(&ending) {
+            continue;
         }
+        // A link counts as what it leads to. Anything else by the name of a file would be missed, or waited for forever.
+        if !path.is_file() {
+            return Err(Failure::wrong(format!(
+                "{} is expected to be a regular file",
+                path.display()
+            )));
+        }
+        files.push(path);
     }
     files.sort();
     Ok(files)
@@ -80,17 +88,34 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 fn read_text(file: &Path) -> Result<String, Failure> {
     let cannot = |why: &dyn std::fmt::Display| Failure::wrong(format!("cannot read {}: {why}", file.display()));
-    let len = fs::metadata(file).map_err(|error| cannot(&error))?.len();
-    if len > FILE_LEN_MAX {
+    let before = fs::metadata(file).map_err(|error| cannot(&error))?;
+    if before.len() > FILE_LEN_MAX {
+        let len = before.len();
         return Err(cannot(&format!("it has {len} bytes, at most {FILE_LEN_MAX} are read")));
     }
-    let bytes = fs::read(file).map_err(|error| cannot(&error))?;
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(file).map_err(|error| cannot(&error))?;
+    // It may have grown since it was measured.
+    opened
+        .take(FILE_LEN_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| cannot(&error))?;
+    let after = fs::metadata(file).map_err(|error| cannot(&error))?;
+    if is_another(&before, &after, bytes.len()) {
+        return Err(cannot(&"it changed while it was read; try again when it is saved"));
+    }
     String::from_utf8(bytes).map_err(|error| {
         cannot(&format!(
             "it is expected to be UTF-8, and byte {} is not",
             error.utf8_error().valid_up_to()
         ))
     })
+}
+
+/// Whether a file was written to between two looks at it, or is longer or shorter than it was said to be.
+fn is_another(before: &fs::Metadata, after: &fs::Metadata, len: usize) -> bool {
+    let modified = |metadata: &fs::Metadata| metadata.modified().ok();
+    before.len() != len as u64 || after.len() != len as u64 || modified(before) != modified(after)
 }
 
 /// Prints a mistake to standard error, with the text around it.
@@ -110,4 +135,24 @@ pub(super) fn print(mistake: &dyn Diagnostic) {
 
 fn colours() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stderr())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_another() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = dir.path().join("pack.toml");
+        fs::write(&file, "id = 1").unwrap();
+        let before = fs::metadata(&file).unwrap();
+        assert!(!is_another(&before, &fs::metadata(&file).unwrap(), 6));
+        assert!(is_another(&before, &before, 5), "half of it was read");
+        fs::write(&file, "id = 1\nname = 2").unwrap();
+        assert!(
+            is_another(&before, &fs::metadata(&file).unwrap(), 6),
+            "it has grown since"
+        );
+    }
 }

@@ -115,6 +115,15 @@ impl Sources {
                 ));
                 continue;
             };
+            // Nothing at all is what an editor leaves behind that was stopped while it saved.
+            if text.is_empty() {
+                mistakes.push(Mistake::new(
+                    &file,
+                    0..0,
+                    "the file is empty",
+                    "what belongs into it, or no such file",
+                ));
+            }
             if text.len() > FILE_LEN_MAX {
                 let what = format!("the file has {} bytes", text.len());
                 mistakes.push(Mistake::new(&file, 0..0, what, format!("at most {FILE_LEN_MAX}")));
