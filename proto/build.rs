@@ -9,7 +9,7 @@ const FILES: [&str; 3] = [
 ];
 
 /// Messages that say who somebody is; `src/redacted.rs` shows their shape only.
-const REDACTED: [&str; 11] = [
+const REDACTED: [&str; 12] = [
     ".nextbest.v1.AppHello",
     ".nextbest.v1.EphemeralKey",
     ".nextbest.v1.Outcome",
@@ -17,6 +17,7 @@ const REDACTED: [&str; 11] = [
     ".nextbest.v1.Property",
     ".nextbest.v1.Property.value",
     ".nextbest.v1.Query",
+    ".nextbest.v1.ReadingsRequest",
     ".nextbest.v1.Sighting",
     ".nextbest.v1.Signal",
     ".nextbest.v1.Tag",

@@ -7,7 +7,8 @@
 use core::fmt::{Debug, Formatter, Result};
 
 use crate::v1::{
-    AppHello, EphemeralKey, Outcome, PresenceEvent, Property, Query, Sighting, Signal, Tag, WatchPresence, property,
+    AppHello, EphemeralKey, Outcome, PresenceEvent, Property, Query, ReadingsRequest, Sighting, Signal, Tag,
+    WatchPresence, property,
 };
 
 /// Stands for something that was said and is not shown.
@@ -130,6 +131,17 @@ impl Debug for Query {
     }
 }
 
+impl Debug for ReadingsRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self { subject, tag, after } = self;
+        f.debug_struct("ReadingsRequest")
+            .field("subject", hidden(subject))
+            .field("tag", tag)
+            .field("after", after)
+            .finish()
+    }
+}
+
 impl Debug for Signal {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let Self {
@@ -225,6 +237,10 @@ mod tests {
         check(&Query {
             subject: CANARY.into(),
             ..Query::default()
+        });
+        check(&ReadingsRequest {
+            subject: CANARY.into(),
+            ..ReadingsRequest::default()
         });
         check(&Outcome {
             subject: CANARY.into(),

@@ -1,12 +1,14 @@
 //! Signals and outcomes: what a person did, in the words of the Segment Spec, and what became of a decision.
 
+use std::fmt;
+
 use super::{TagId, TagKey};
 
 /// Properties that one signal may carry.
 pub const PROPERTIES_LEN_MAX: usize = 32;
 
 /// Something a person did in any channel. Borrowed from the bytes that carried it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Signal<'a> {
     /// Chosen by the sender; the same id is applied once.
     pub message_id: &'a str,
@@ -60,8 +62,21 @@ pub enum SignalKind {
     Alias,
 }
 
+/// Shows what kind of thing was done, never by whom nor what was said of them.
+impl fmt::Debug for Signal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signal")
+            .field("kind", &self.kind)
+            .field("properties", &self.properties.len())
+            .field("tags", &self.tags.len())
+            .field("keys", &self.keys.len())
+            .field("consents", &self.consents)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A name and its value.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Property<'a> {
     /// The property's name.
     pub name: &'a str,
@@ -69,8 +84,15 @@ pub struct Property<'a> {
     pub value: Value<'a>,
 }
 
+/// Shows that there is a property of some type: its name is the sender's text as well.
+impl fmt::Debug for Property<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Property(.., {:?})", self.value)
+    }
+}
+
 /// The value of a property.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub enum Value<'a> {
     /// A text.
     Text(&'a str),
@@ -78,6 +100,17 @@ pub enum Value<'a> {
     Number(f64),
     /// A truth.
     Flag(bool),
+}
+
+/// Shows the type, never the value.
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text(_) => "Text(..)",
+            Self::Number(_) => "Number(..)",
+            Self::Flag(_) => "Flag(..)",
+        })
+    }
 }
 
 /// A purpose that a person has allowed or withdrawn.

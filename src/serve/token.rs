@@ -66,8 +66,8 @@ impl Role {
     }
 }
 
-/// Who has connected, as its token says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who has connected, as its token says. Shows what they may do when printed, never who they are.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The customer or the service.
     pub subject: String,
@@ -85,6 +85,14 @@ pub struct Principal {
 
 /// An Ed25519 public key.
 pub type PublicKey = [u8; PUBLIC_KEY_LEN];
+
+impl std::fmt::Debug for Principal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Principal")
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
 
 /// Why a token was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -1,5 +1,7 @@
 //! The requests of an app. A query is read in place; the others are left as bytes for whoever needs them.
 
+use std::fmt;
+
 use nextbest_proto::limits::{
     ANSWERS_MAX, APP_LEN_MAX, CHANNEL_LEN_MAX, LOCALE_LEN_MAX, PLACEMENT_LEN_MAX, SUBJECT_LEN_MAX, WANT_LEN_MAX,
 };
@@ -21,7 +23,7 @@ pub struct Request<'a> {
 }
 
 /// What an app asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Body<'a> {
     /// Who it is: see [`read_hello`].
     Hello(&'a [u8]),
@@ -38,7 +40,7 @@ pub enum Body<'a> {
 }
 
 /// A query with what the session needs of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueryRequest<'a> {
     /// The customer; empty for the session's own.
     pub subject: &'a str,
@@ -46,6 +48,31 @@ pub struct QueryRequest<'a> {
     pub query: Query<'a>,
     /// The caller gives up after this long; 0: never.
     pub deadline_ms: u32,
+}
+
+/// Shows what is asked, never who is meant nor what else was written.
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, bytes) = match self {
+            Self::Query(query) => return query.fmt(f),
+            Self::Hello(bytes) => ("Hello", bytes),
+            Self::Signal(bytes) => ("Signal", bytes),
+            Self::Outcome(bytes) => ("Outcome", bytes),
+            Self::Hubs(bytes) => ("Hubs", bytes),
+            Self::Readings(bytes) => ("Readings", bytes),
+        };
+        write!(f, "{name}({} bytes)", bytes.len())
+    }
+}
+
+/// Shows what is asked, never who is meant.
+impl fmt::Debug for QueryRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueryRequest")
+            .field("query", &self.query)
+            .field("deadline_ms", &self.deadline_ms)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A request that was refused, with its id as far as it was read.

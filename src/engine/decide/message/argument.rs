@@ -110,7 +110,7 @@ impl Argument {
 }
 
 /// The values of one render. What is `None` is not known, and a message that needs it is not rendered.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Arguments<'a> {
     /// `$place`.
     pub place: Option<&'a str>,
@@ -137,12 +137,29 @@ pub struct Arguments<'a> {
 }
 
 /// One value.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Value<'a> {
     /// Text, not yet cleaned of control characters.
     Text(&'a str),
     /// A number.
     Number(Decimal),
+}
+
+/// Shows what is known, never its value: one of them is a person's name.
+impl std::fmt::Debug for Arguments<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Arguments").field(&self.known()).finish()
+    }
+}
+
+/// Shows the type, never the value.
+impl std::fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Text(_) => "Text(..)",
+            Self::Number(_) => "Number(..)",
+        })
+    }
 }
 
 impl<'a> Arguments<'a> {
