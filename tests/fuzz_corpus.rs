@@ -56,6 +56,11 @@ fn frames() {
 }
 
 #[test]
+fn journal() {
+    replay("journal");
+}
+
+#[test]
 fn message() {
     replay("message");
 }

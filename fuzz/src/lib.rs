@@ -10,6 +10,7 @@ pub mod advertisements;
 pub mod draw;
 pub mod engine;
 pub mod frames;
+pub mod journal;
 pub mod message;
 pub mod pack;
 pub mod payloads;
@@ -19,10 +20,11 @@ pub mod token;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("advertisements", advertisements::run),
     ("engine", engine::run),
     ("frames", frames::run),
+    ("journal", journal::run),
     ("message", message::run),
     ("pack", pack::run),
     ("payloads", payloads::run),
