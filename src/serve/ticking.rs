@@ -66,6 +66,33 @@ mod tests {
         assert_eq!(minute("Asia/Kolkata", WINTER_S), Some(18 * 60 + 4));
     }
 
+    #[track_caller]
+    fn check_calendar(zone: &str, unix_s: u64, expected: Option<(u16, u16)>) {
+        let minute = venue_time(time_zone(zone).as_ref(), unix_s).minute_of_day;
+        assert_eq!(
+            minute,
+            expected.map(|(hour, minute)| hour * 60 + minute),
+            "{zone} {unix_s}"
+        );
+    }
+
+    #[test]
+    fn the_calendar_has_no_moment_that_stops_the_clock() {
+        // The last second of winter, the first of summer, and an hour that comes twice.
+        check_calendar("Europe/Madrid", 1774745999, Some((1, 59)));
+        check_calendar("Europe/Madrid", 1774746000, Some((3, 0)));
+        check_calendar("Europe/Madrid", 1792889999, Some((2, 59)));
+        check_calendar("Europe/Madrid", 1792890000, Some((2, 0)));
+        // Around the leap second 2016-12-31 23:59:60, which this count of seconds does not have.
+        check_calendar("UTC", 1483228799, Some((23, 59)));
+        check_calendar("UTC", 1483228800, Some((0, 0)));
+        // The ends of 31 and 32 bits, in 2038 and 2106; a clock that was never set, and one at its end.
+        check_calendar("UTC", 1 << 31, Some((3, 14)));
+        check_calendar("UTC", 1 << 32, Some((6, 28)));
+        check_calendar("UTC", 0, Some((0, 0)));
+        check_calendar("UTC", u64::MAX, None);
+    }
+
     #[test]
     fn a_zone_that_nobody_knows_leaves_the_time_unknown() {
         assert_eq!(
