@@ -77,6 +77,9 @@ bugs! {
     SegmentsNotFollowed: "segments stay as they were when traits change",
     StageNotFollowed: "a transition that should fire does not",
     OutcomeOfAnybody: "an outcome counts for a decision of somebody else",
+    WallClockCounts: "the gateway goes by the wall clock, which jumps",
+    AcknowledgedBeforeTaken: "a hub is told that more was taken than was",
+    AcknowledgedBeforeDurable: "a signal is acknowledged before the journal has it for good",
     GenerationMixed: "an answer names the published generation, not the one it was made from",
 }
 

@@ -3,11 +3,14 @@
 //!
 //! Everything below the shell takes `now` as an argument, so one value of this type drives gateway, demo and
 //! crowd alike. A test clock runs a stated number of times faster than real time; it is for replaying recordings
-//! and for the demo. Deliberately absent: calendars and time zones, and any way to set the clock back.
+//! and for the demo. The clock of a runtime follows tokio's, which a simulation pauses, and its wall clock is what the
+//! simulation says. Deliberately absent: calendars and time zones, and any way to set the monotonic clock back.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::model::Timestamp;
+use crate::planted::{Bug, planted};
 
 /// Fastest test clock. Beyond it a timer's own jitter is longer than a step of the locator.
 pub const SPEED_MAX: f64 = 1_000.0;
@@ -15,8 +18,16 @@ pub const SPEED_MAX: f64 = 1_000.0;
 /// The gateway's clock. Copies of it agree.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    origin: Instant,
+    source: Source,
     speed: f64,
+}
+
+/// Where time comes from, and since when.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Machine(Instant),
+    /// The runtime's clock, and a wall clock in milliseconds since 1970.
+    Runtime(tokio::time::Instant, &'static AtomicU64),
 }
 
 impl Clock {
@@ -36,15 +47,31 @@ impl Clock {
             speed.clamp(1.0 / SPEED_MAX, SPEED_MAX)
         };
         Self {
-            origin: instant(),
+            source: Source::Machine(instant()),
             speed,
+        }
+    }
+
+    /// A clock that starts at zero and follows the clock of the tokio runtime around it, which may be paused. Its wall
+    /// clock shows what `unix_ms` says, and may jump.
+    #[must_use]
+    pub fn of_runtime(unix_ms: &'static AtomicU64) -> Self {
+        Self {
+            source: Source::Runtime(tokio::time::Instant::now(), unix_ms),
+            speed: 1.0,
         }
     }
 
     /// The moment on this clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let elapsed = instant().saturating_duration_since(self.origin);
+        if planted(Bug::WallClockCounts) {
+            return Timestamp::from_millis(self.unix_ms());
+        }
+        let elapsed = match self.source {
+            Source::Machine(origin) => instant().saturating_duration_since(origin),
+            Source::Runtime(origin, _) => origin.elapsed(),
+        };
         Timestamp::from_micros(u64::try_from(self.scaled(elapsed).as_micros()).unwrap_or(u64::MAX))
     }
 
@@ -74,13 +101,16 @@ impl Clock {
     /// Seconds since 1970-01-01 UTC on the machine's wall clock. Never scaled.
     #[must_use]
     pub fn unix_s(&self) -> u64 {
-        unix_s()
+        self.unix_ms() / 1_000
     }
 
     /// Milliseconds since 1970-01-01 UTC on the machine's wall clock. Never scaled.
     #[must_use]
     pub fn unix_ms(&self) -> u64 {
-        unix_ms()
+        match self.source {
+            Source::Machine(_) => unix_ms(),
+            Source::Runtime(_, unix_ms) => unix_ms.load(Ordering::Relaxed),
+        }
     }
 
     fn scaled(&self, real: Duration) -> Duration {

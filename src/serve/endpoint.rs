@@ -29,12 +29,20 @@ pub(super) const REBUILD_WAIT: Duration = Duration::from_millis(100);
 /// What is put between the endpoint and its socket: what measures how far behind it is; in tests, failures.
 pub(super) type Wrap = Arc<dyn Fn(Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> + Send + Sync>;
 
+/// What an endpoint is built on, and built on again.
+pub(super) enum Source {
+    /// A socket of the machine.
+    Machine(UdpSocket),
+    /// A socket that somebody brings, and how QUIC is set up on it.
+    Given(Arc<dyn AsyncUdpSocket>, Box<EndpointConfig>),
+}
+
 /// An endpoint and how its driver is.
 pub(super) struct LiveEndpoint {
     endpoint: Option<Endpoint>,
     fate: Arc<Fate>,
     /// The same socket once more, for the next endpoint.
-    socket: UdpSocket,
+    source: Source,
     wrap: Wrap,
 }
 
@@ -53,17 +61,17 @@ pub(super) enum Next {
 }
 
 impl LiveEndpoint {
-    /// An endpoint that serves at `socket`. Runs inside the thread's runtime.
+    /// An endpoint that serves at a socket. Runs inside the thread's runtime.
     ///
     /// # Errors
     /// When the socket cannot be used.
-    pub(super) fn open(socket: UdpSocket, config: ServerConfig, wrap: Wrap) -> io::Result<Self> {
+    pub(super) fn open(source: Source, config: ServerConfig, wrap: Wrap) -> io::Result<Self> {
         let fate = Arc::new(Fate::default());
-        let endpoint = build(socket.try_clone()?, config, &fate, &wrap)?;
+        let endpoint = build(&source, config, &fate, &wrap)?;
         Ok(Self {
             endpoint: Some(endpoint),
             fate,
-            socket,
+            source,
             wrap,
         })
     }
@@ -98,7 +106,7 @@ impl LiveEndpoint {
     pub(super) fn rebuild(&mut self, config: ServerConfig) -> io::Result<()> {
         self.bury();
         self.fate = Arc::new(Fate::default());
-        self.endpoint = Some(build(self.socket.try_clone()?, config, &self.fate, &self.wrap)?);
+        self.endpoint = Some(build(&self.source, config, &self.fate, &self.wrap)?);
         Ok(())
     }
 
@@ -117,12 +125,18 @@ impl Drop for LiveEndpoint {
     }
 }
 
-fn build(socket: UdpSocket, config: ServerConfig, fate: &Arc<Fate>, wrap: &Wrap) -> io::Result<Endpoint> {
+fn build(source: &Source, config: ServerConfig, fate: &Arc<Fate>, wrap: &Wrap) -> io::Result<Endpoint> {
     let runtime = Arc::new(Guarding {
         fate: Arc::clone(fate),
         wrap: Arc::clone(wrap),
     });
-    Endpoint::new(EndpointConfig::default(), Some(config), socket, runtime)
+    match source {
+        Source::Machine(socket) => Endpoint::new(EndpointConfig::default(), Some(config), socket.try_clone()?, runtime),
+        Source::Given(socket, endpoint) => {
+            let socket = wrap(Arc::clone(socket));
+            Endpoint::new_with_abstract_socket((**endpoint).clone(), Some(config), socket, runtime)
+        }
+    }
 }
 
 /// How an endpoint's driver is.
@@ -338,7 +352,7 @@ mod tests {
         let config = app_config(&keys, &Limits::APP).unwrap();
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = socket.local_addr().unwrap();
-        let mut live = LiveEndpoint::open(socket, config.clone(), failing()).unwrap();
+        let mut live = LiveEndpoint::open(Source::Machine(socket), config.clone(), failing()).unwrap();
         let client = client(&keys);
         for (what, switch) in [("a panic", &PANICS), ("an error", &FAILS), ("another panic", &PANICS)] {
             let (ours, theirs) = let_in(&live, &client, to).await;

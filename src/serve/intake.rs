@@ -12,6 +12,7 @@ use super::overload::Step;
 use super::shared::Shared;
 use crate::engine::{HubIntake, SightingOutcome};
 use crate::model::{STEP_MS, Sighting, Timestamp};
+use crate::planted::{Bug, planted};
 use crate::wire::{HubFrame, SightingBatchReader, read_hub_frame};
 
 /// A sighting that its hub has kept for longer was late before it came.
@@ -63,7 +64,8 @@ impl Intake {
 
     /// The acknowledgement that the last chunk has earned.
     pub(super) fn acknowledgement(&mut self) -> Option<u64> {
-        std::mem::take(&mut self.owes_ack).then(|| self.next_sequence())
+        let too_many = u64::from(planted(Bug::AcknowledgedBeforeTaken));
+        std::mem::take(&mut self.owes_ack).then(|| self.next_sequence() + too_many)
     }
 
     /// Takes every frame that the chunk completes.

@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use super::access::Access;
 use super::admission::{Admission, Verdict};
 use super::closing::{close, close_code};
-use super::endpoint::{LiveEndpoint, Next, REBUILD_WAIT, Wrap};
+use super::endpoint::{LiveEndpoint, Next, REBUILD_WAIT, Source, Wrap};
 use super::metrics::{Counter, Gauge, Metrics};
 use super::overload::{BacklogOf, ProbedSocket, Step};
 use super::shared::{Shared, Stage};
@@ -61,7 +61,7 @@ pub(super) struct Listener {
 
 impl Listener {
     /// A listener for hubs or apps, as `of` says. Runs inside the thread's runtime.
-    pub(super) fn new(shared: Arc<Shared>, socket: UdpSocket, limits: Limits, of: Gauge) -> io::Result<Self> {
+    pub(super) fn new(shared: Arc<Shared>, socket: Source, limits: Limits, of: Gauge) -> io::Result<Self> {
         let config = config(&shared.access.current(), of);
         let (connected, backlog): (_, BacklogOf) = if of == Gauge::Apps {
             (Counter::AppConnected, |overload| &overload.apps)

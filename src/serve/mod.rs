@@ -31,6 +31,7 @@ mod hub_exposition;
 mod hub_session;
 mod hub_worker;
 pub mod identities;
+pub mod inside;
 mod intake;
 pub mod key_maker;
 pub mod keys;
@@ -72,6 +73,7 @@ use self::admin::audit::{Audit, LogAudit};
 use self::app_worker::AppWorker;
 use self::clock::Clock;
 use self::doors::{DoorAddrs, DoorSockets, DoorsSettings};
+use self::endpoint::Source;
 use self::hub_book::HubBook;
 use self::hub_worker::HubWorker;
 use self::identities::IdentityLimits;
@@ -255,23 +257,10 @@ impl Gateway {
         let (app_socket, app_addr) = bind_udp("apps", settings.listen)?;
         let (hub_socket, hub_addr) = bind_udp("hubs", settings.listen_hubs)?;
         let (doors, http) = (bind_doors(&settings.doors)?, bind_https(settings)?);
-        let (stage, stage_receiver) = watch::channel(Stage::Serving);
-        let (metrics, overload) = (Arc::new(Metrics::default()), Arc::new(Overload::default()));
-        let hub_book = HubBook::new(engine.generation().venue().hubs.len());
-        let shared = Arc::new(Shared {
-            engine,
-            clock,
-            metrics: Arc::clone(&metrics),
-            journal,
-            access: Arc::clone(&access),
-            audit: Arc::clone(&settings.audit),
-            venue_id: keys.venue_id().to_owned(),
-            subscribers: Subscribers::default(),
-            hub_book,
-            overload: Arc::clone(&overload),
-            requests_open_max: apps.bidi_streams_max,
-            stage: stage_receiver,
-        });
+        let overload = Arc::new(Overload::default());
+        let venue_id = keys.venue_id().to_owned();
+        let (shared, stage) = share(settings, engine, (&access, venue_id), clock, journal, &overload);
+        let metrics = Arc::clone(&shared.metrics);
         let http_addrs = http.iter().map(|(door, _, address)| (*door, *address)).collect();
         let mut gateway = Self {
             app_addr,
@@ -288,7 +277,7 @@ impl Gateway {
 
         let of_hubs = Arc::clone(&shared);
         gateway.thread("hubs", false, move || {
-            let listener = Listener::new(Arc::clone(&of_hubs), hub_socket, hubs, Gauge::Hubs)?;
+            let listener = Listener::new(Arc::clone(&of_hubs), Source::Machine(hub_socket), hubs, Gauge::Hubs)?;
             let worker = Rc::new(HubWorker::new(Arc::clone(&of_hubs)));
             tokio::task::spawn_local(overload::beat(Arc::clone(&of_hubs), Beat::Hubs));
             tokio::task::spawn_local(ticking::run(of_hubs));
@@ -300,7 +289,7 @@ impl Gateway {
         let (of_apps, query_cost) = (Arc::clone(&shared), settings.test_query_cost);
         let identities = settings.identities;
         gateway.thread("apps", settings.busy_poll, move || {
-            let listener = Listener::new(Arc::clone(&of_apps), app_socket, apps, Gauge::Apps)?;
+            let listener = Listener::new(Arc::clone(&of_apps), Source::Machine(app_socket), apps, Gauge::Apps)?;
             tokio::task::spawn_local(overload::beat(Arc::clone(&of_apps), Beat::Apps));
             let worker = Rc::new(AppWorker::new(of_apps, query_cost, identities));
             Ok(listener.run(drain_wait, move |connection| {
@@ -432,6 +421,34 @@ impl Gateway {
         self.threads.push(thread);
         Ok(())
     }
+}
+
+/// What all sessions of a gateway share, and how it is told to go.
+fn share(
+    settings: &GatewaySettings,
+    engine: Arc<Engine>,
+    (access, venue_id): (&Arc<AccessBook>, String),
+    clock: Clock,
+    journal: Arc<dyn Journal>,
+    overload: &Arc<Overload>,
+) -> (Arc<Shared>, watch::Sender<Stage>) {
+    let (stage, stage_receiver) = watch::channel(Stage::Serving);
+    let hub_book = HubBook::new(engine.generation().venue().hubs.len());
+    let shared = Shared {
+        engine,
+        clock,
+        metrics: Arc::default(),
+        journal,
+        access: Arc::clone(access),
+        audit: Arc::clone(&settings.audit),
+        venue_id,
+        subscribers: Subscribers::default(),
+        hub_book,
+        overload: Arc::clone(overload),
+        requests_open_max: settings.apps.bidi_streams_max,
+        stage: stage_receiver,
+    };
+    (Arc::new(shared), stage)
 }
 
 fn check_venue(engine: &Engine, keys: &KeyFolder) -> Result<(), StartError> {

@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::BytesMut;
 use nextbest_proto::PROTOCOL_VERSION;
@@ -29,6 +30,7 @@ use crate::engine::decide::message::LocaleIx;
 use crate::engine::{CustomerSlot, OutcomeError, SignalError, VenueSignalError};
 use crate::journal::{JournalError, Position, Record, RecordKind};
 use crate::model::{Decision, Timestamp};
+use crate::planted::{Bug, planted};
 use crate::wire::{self, Body, QueryRequest, WireError};
 
 /// Streams that may end in bytes that are no frame before the connection does.
@@ -154,7 +156,13 @@ impl Session {
     /// Waits for the journal, then puts the acknowledgement into `out`.
     pub(super) async fn acknowledge(&self, waiting: Waiting, out: &mut BytesMut) {
         let journal = &self.worker.shared.journal;
-        let body = match poll_fn(|cx| journal.poll_durable(waiting.position, cx.waker())).await {
+        let durable = poll_fn(|cx| {
+            if planted(Bug::AcknowledgedBeforeDurable) {
+                return Poll::Ready(Ok(()));
+            }
+            journal.poll_durable(waiting.position, cx.waker())
+        });
+        let body = match durable.await {
             Ok(()) => waiting.reply,
             Err(error) => {
                 let error = journal_error(&error);

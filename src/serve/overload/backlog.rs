@@ -46,17 +46,22 @@ pub(in crate::serve) struct Backlog {
 
 impl Default for Backlog {
     fn default() -> Self {
+        Self::on(Clock::start())
+    }
+}
+
+impl Backlog {
+    /// Measured on a clock that is not scaled.
+    pub(super) fn on(clock: Clock) -> Self {
         Self {
-            clock: Clock::start(),
+            clock,
             read_us: AtomicU64::new(0),
             kernel_us: AtomicU64::new(0),
             sum_us: AtomicU64::new(0),
             waits: AtomicU64::new(0),
         }
     }
-}
 
-impl Backlog {
     /// How long a packet that is worked on at this moment has waited: in the kernel until it was read, and since
     /// then for its turn, because a thread works off all that it has read before it reads again.
     pub(in crate::serve) fn wait(&self) -> Duration {

@@ -23,6 +23,7 @@ pub(super) use self::queries::QueryClass;
 use self::queries::Turn;
 pub use self::shedding::Step;
 pub(super) use self::watch::{Beat, beat, run};
+use super::clock::Clock;
 
 /// How long a refused peer should wait before it asks again, in milliseconds. The client adds a jitter of its own.
 pub(super) const RETRY_AFTER_MS: u32 = 1_000;
@@ -40,6 +41,15 @@ pub struct Overload {
 }
 
 impl Overload {
+    /// As by default, but with the waits of packets measured on a clock that somebody else drives.
+    pub(super) fn on(clock: Clock) -> Self {
+        Self {
+            apps: Backlog::on(clock),
+            hubs: Backlog::on(clock),
+            ..Self::default()
+        }
+    }
+
     /// The step in force.
     #[must_use]
     pub fn step(&self) -> Step {
