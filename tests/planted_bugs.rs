@@ -1,4 +1,4 @@
-//! The simulation would notice: every bug of `src/planted.rs`, planted alone, must be found by it.
+//! The simulations would notice: every bug of `src/planted.rs`, planted alone, must be found by one of them.
 //!
 //! ```text
 //! cargo test --locked --features planted-bugs --test planted_bugs -- --nocapture
@@ -13,14 +13,17 @@ mod support;
 
 #[path = "simulation/core/mod.rs"]
 mod core;
+#[path = "simulation/network/mod.rs"]
+mod network;
 #[path = "simulation/reference.rs"]
 mod reference;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::rc::Rc;
 
 use core::Happened;
+use network::Hall;
 
-use nextbest::engine::spec::Spec;
 use nextbest::planted::{Bug, select};
 use support::pack;
 
@@ -31,6 +34,13 @@ const MEDIAN_MAX: u64 = 200;
 /// Seeds that must pass without a bug.
 const SOUND_SEEDS: u64 = 200;
 
+/// Bugs of listeners and sessions, which the simulation of the network finds; the core's finds all others.
+const OF_SESSIONS: [Bug; 3] = [
+    Bug::WallClockCounts,
+    Bug::AcknowledgedBeforeTaken,
+    Bug::AcknowledgedBeforeDurable,
+];
+
 /// A bug, and in how many seeds it was found.
 struct Found {
     bug: Bug,
@@ -38,8 +48,9 @@ struct Found {
 }
 
 #[test]
-fn the_simulation_finds_every_planted_bug() {
+fn the_simulations_find_every_planted_bug() {
     let bases = [pack("museum"), pack("stadium")];
+    let hall = Rc::new(Hall::new());
     let mut happened = Happened::default();
     for seed in 0..SOUND_SEEDS {
         happened.add(&core::run(seed, &bases).0);
@@ -48,9 +59,19 @@ fn the_simulation_finds_every_planted_bug() {
         "{SOUND_SEEDS} seeds without a bug, {} events each",
         happened.events() / SOUND_SEEDS
     );
+    for seed in 0..SOUND_SEEDS / 10 {
+        network::run(seed, &hall);
+    }
     let hook = take_hook();
     set_hook(Box::new(|_| {}));
-    let found: Vec<Found> = Bug::ALL.iter().map(|bug| find(*bug, &bases)).collect();
+    let search = |bug: &Bug| {
+        if OF_SESSIONS.contains(bug) {
+            find(*bug, |seed| network::run(seed, &hall))
+        } else {
+            find(*bug, |seed| core::run(seed, &bases))
+        }
+    };
+    let found: Vec<Found> = Bug::ALL.iter().map(search).collect();
     set_hook(hook);
     for Found { bug, seeds } in &found {
         println!("{seeds:>6} seeds  {:<32} {}", format!("{bug:?}"), bug.what());
@@ -59,20 +80,17 @@ fn the_simulation_finds_every_planted_bug() {
     seeds.sort_unstable();
     let median = seeds[seeds.len() / 2];
     println!("{} bugs, median {median} seeds", found.len());
-    let missed: Vec<Bug> = found
-        .iter()
-        .filter(|found| found.seeds > SEEDS_MAX)
-        .map(|found| found.bug)
-        .collect();
+    let missed = found.iter().filter(|found| found.seeds > SEEDS_MAX);
+    let missed: Vec<Bug> = missed.map(|found| found.bug).collect();
     assert!(missed.is_empty(), "not found in {SEEDS_MAX} seeds: {missed:?}");
     assert!(median <= MEDIAN_MAX, "the median is {median} seeds");
 }
 
 /// Runs seeds until one fails.
-fn find(bug: Bug, bases: &[Spec]) -> Found {
+fn find<R>(bug: Bug, run: impl Fn(u64) -> R) -> Found {
     let fails = |seed: &u64| {
         select(Some(bug));
-        let run = catch_unwind(AssertUnwindSafe(|| core::run(*seed, bases)));
+        let run = catch_unwind(AssertUnwindSafe(|| run(*seed)));
         select(None);
         run.is_err()
     };

@@ -60,20 +60,16 @@ const INTERLEAVINGS: Step = Step::cargo(
     ],
 )
 .with("RUSTFLAGS", "--cfg loom");
-/// Each planted bug alone; prints in how many seeds the simulation found it. The core is enough, so it builds in a folder
-/// of its own, as the bugs are compiled into it.
+/// Each planted bug alone; prints in how many seeds a simulation found it.
 const PLANTED_BUGS: Step = Step::cargo(
     "planted bugs",
     &[
         "test",
         "--package",
         "nextbest",
-        "--no-default-features",
         "--features",
-        "planted-bugs",
+        "nextbest/planted-bugs",
         "--locked",
-        "--target-dir",
-        "target/planted",
         "--test",
         "planted_bugs",
         "--",
