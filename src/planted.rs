@@ -80,6 +80,9 @@ bugs! {
     WallClockCounts: "the gateway goes by the wall clock, which jumps",
     AcknowledgedBeforeTaken: "a hub is told that more was taken than was",
     AcknowledgedBeforeDurable: "a signal is acknowledged before the journal has it for good",
+    AcknowledgedBeforeSynced: "the journal takes for durable what it has not synced",
+    SumUnchecked: "a record of the journal is given back whose checksum does not fit",
+    TornRecordCounted: "a record of which the power left a part counts as there",
     GenerationMixed: "an answer names the published generation, not the one it was made from",
 }
 

@@ -13,6 +13,8 @@ mod support;
 
 #[path = "simulation/core/mod.rs"]
 mod core;
+#[path = "simulation/journal.rs"]
+mod journal;
 #[path = "simulation/network/mod.rs"]
 mod network;
 #[path = "simulation/reference.rs"]
@@ -41,6 +43,9 @@ const OF_SESSIONS: [Bug; 3] = [
     Bug::AcknowledgedBeforeDurable,
 ];
 
+/// Bugs of the journal, which the simulation of a disk that loses power finds.
+const OF_JOURNAL: [Bug; 3] = [Bug::AcknowledgedBeforeSynced, Bug::SumUnchecked, Bug::TornRecordCounted];
+
 /// A bug, and in how many seeds it was found.
 struct Found {
     bug: Bug,
@@ -62,11 +67,16 @@ fn the_simulations_find_every_planted_bug() {
     for seed in 0..SOUND_SEEDS / 10 {
         network::run(seed, &hall);
     }
+    for seed in 0..SOUND_SEEDS {
+        journal::run(seed);
+    }
     let hook = take_hook();
     set_hook(Box::new(|_| {}));
     let search = |bug: &Bug| {
         if OF_SESSIONS.contains(bug) {
             find(*bug, |seed| network::run(seed, &hall))
+        } else if OF_JOURNAL.contains(bug) {
+            find(*bug, journal::run)
         } else {
             find(*bug, |seed| core::run(seed, &bases))
         }

@@ -11,6 +11,7 @@ use super::vault::Vault;
 use super::writer::Segment;
 use super::{Person, Position, Record, RecordKind, SEGMENT_LEN_MAX, names};
 use crate::model::Timestamp;
+use crate::planted::{Bug, planted};
 
 /// What the segments hold.
 pub(super) struct Scan {
@@ -162,7 +163,10 @@ impl<'a> Scanner<'a> {
                 Ok(None) => break,
                 Err(bad) if is_last && walk.is_torn(&bad) => {
                     next_of_torn = Some(Position(walk.next().0 + u64::from(bad.whole_count)));
-                    torn = Some((bad.whole_count, bad.whole_end));
+                    torn = Some((
+                        bad.whole_count + u32::from(planted(Bug::TornRecordCounted)),
+                        bad.whole_end,
+                    ));
                     break;
                 }
                 Err(bad) => return Err(damaged(name, bad)),
