@@ -8,6 +8,8 @@
 mod damage;
 #[path = "journal/faults.rs"]
 mod faults;
+#[path = "journal/golden.rs"]
+mod golden;
 #[path = "journal/power_loss.rs"]
 mod power_loss;
 #[path = "journal/refused.rs"]

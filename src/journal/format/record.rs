@@ -61,6 +61,11 @@ impl<'a> Stored<'a> {
         self.record.payload.is_empty()
     }
 
+    /// Puts its bytes behind what is in `out`.
+    pub fn encode(&self, journal: JournalId, out: &mut Vec<u8>) {
+        encode(journal, self.position, &self.record, out);
+    }
+
     /// The record at the start of `bytes`.
     ///
     /// # Errors
