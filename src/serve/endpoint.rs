@@ -1,23 +1,19 @@
 //! A QUIC endpoint that is built again when its driver dies.
 //!
-//! quinn's driver ends when the socket fails, and a panic in it (four remote ones have been found so far, RUSTSEC-2023-0063
-//! to RUSTSEC-2026-0185) poisons the lock that everything of the endpoint takes. So each of quinn's tasks runs under a
-//! guard that catches the panic, and the listener builds another endpoint on the same socket: those who were connected come
-//! again, those who come next notice nothing.
+//! quinn's driver ends when its socket fails, and nothing of the endpoint works then. So the listener is told, and builds
+//! another endpoint on the same socket: those who were connected come again, those who come next notice nothing.
 //!
-//! What a panic has poisoned is leaked, because dropping it panics in turn; a driver that merely ended is dropped.
-//! Deliberately absent: another address. The socket is the first one's, so a device that is gone for good stays gone.
+//! Deliberately absent: another address (the socket is the first one's, so a device that is gone for good stays gone), and
+//! surviving a panic inside quinn's driver: it poisons a lock that the driver takes again while it is unwound, which ends the
+//! process, so whoever starts the process has to start it again.
 
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::mem;
 use std::net::UdpSocket;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use quinn::{AsyncTimer, AsyncUdpSocket, Endpoint, EndpointConfig, Incoming, Runtime, ServerConfig, TokioRuntime};
@@ -87,7 +83,7 @@ impl LiveEndpoint {
             return Next::Died;
         };
         tokio::select! {
-            // First, because a poisoned endpoint must not be asked.
+            // First, because a dead endpoint has nothing to say.
             biased;
             () = self.fate.over() => Next::Died,
             incoming = endpoint.accept() => match incoming {
@@ -104,24 +100,10 @@ impl LiveEndpoint {
     /// # Errors
     /// When the socket cannot be used at the moment.
     pub(super) fn rebuild(&mut self, config: ServerConfig) -> io::Result<()> {
-        self.bury();
+        self.endpoint = None;
         self.fate = Arc::new(Fate::default());
         self.endpoint = Some(build(&self.source, config, &self.fate, &self.wrap)?);
         Ok(())
-    }
-
-    fn bury(&mut self) {
-        if let Some(endpoint) = self.endpoint.take()
-            && self.fate.is_poisoned()
-        {
-            mem::forget(endpoint);
-        }
-    }
-}
-
-impl Drop for LiveEndpoint {
-    fn drop(&mut self) {
-        self.bury();
     }
 }
 
@@ -150,19 +132,14 @@ struct Fate {
 const UNBORN: u8 = 0;
 const ALIVE: u8 = 1;
 const ENDED: u8 = 2;
-const POISONED: u8 = 3;
 
 impl Fate {
     fn is_alive(&self) -> bool {
         self.state.load(Ordering::Acquire) == ALIVE
     }
 
-    fn is_poisoned(&self) -> bool {
-        self.state.load(Ordering::Acquire) == POISONED
-    }
-
-    fn become_(&self, state: u8) {
-        self.state.store(state, Ordering::Release);
+    fn end(&self) {
+        self.state.store(ENDED, Ordering::Release);
         self.changed.notify_waiters();
     }
 
@@ -185,7 +162,7 @@ impl Fate {
     }
 }
 
-/// tokio, with every task of quinn's under a guard.
+/// tokio, and word of the driver's end.
 struct Guarding {
     fate: Arc<Fate>,
     wrap: Wrap,
@@ -203,10 +180,13 @@ impl Runtime for Guarding {
     }
 
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        let driver_of = self.fate.is_first().then(|| Arc::clone(&self.fate));
-        TokioRuntime.spawn(Box::pin(Guarded {
-            future: Some(future),
-            driver_of,
+        if !self.fate.is_first() {
+            return TokioRuntime.spawn(future);
+        }
+        let fate = Arc::clone(&self.fate);
+        TokioRuntime.spawn(Box::pin(async move {
+            future.await;
+            fate.end();
         }));
     }
 
@@ -219,44 +199,12 @@ impl Runtime for Guarding {
     }
 }
 
-/// A task whose panic ends nothing but itself.
-struct Guarded {
-    future: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// The endpoint that ends with it.
-    driver_of: Option<Arc<Fate>>,
-}
-
-impl Future for Guarded {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(future) = self.future.as_mut() else {
-            return Poll::Ready(());
-        };
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        let end = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(())) => ENDED,
-            Err(_panic) => {
-                tracing::error!("a task of the QUIC library has panicked");
-                POISONED
-            }
-        };
-        let future = self.future.take();
-        // What holds a poisoned lock panics when it is dropped, too.
-        let _dropped = catch_unwind(AssertUnwindSafe(|| drop(future)));
-        if let Some(fate) = &self.driver_of {
-            fate.become_(end);
-        }
-        Poll::Ready(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::IoSliceMut;
     use std::net::SocketAddr;
     use std::sync::atomic::AtomicBool;
+    use std::task::{Context, Poll};
 
     use quinn::UdpPoller;
     use quinn::udp::{RecvMeta, Transmit};
@@ -272,7 +220,6 @@ mod tests {
     struct Failing(Arc<dyn AsyncUdpSocket>);
 
     static FAILS: AtomicBool = AtomicBool::new(false);
-    static PANICS: AtomicBool = AtomicBool::new(false);
 
     impl AsyncUdpSocket for Failing {
         fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
@@ -290,9 +237,6 @@ mod tests {
             meta: &mut [RecvMeta],
         ) -> Poll<io::Result<usize>> {
             let polled = self.0.poll_recv(cx, bufs, meta);
-            if polled.is_ready() && PANICS.swap(false, Ordering::SeqCst) {
-                panic!("injected into the endpoint's driver");
-            }
             if polled.is_ready() && FAILS.swap(false, Ordering::SeqCst) {
                 return Poll::Ready(Err(io::Error::other("injected")));
             }
@@ -354,13 +298,13 @@ mod tests {
         let to = socket.local_addr().unwrap();
         let mut live = LiveEndpoint::open(Source::Machine(socket), config.clone(), failing()).unwrap();
         let client = client(&keys);
-        for (what, switch) in [("a panic", &PANICS), ("an error", &FAILS), ("another panic", &PANICS)] {
+        for death in 1..=3 {
             let (ours, theirs) = let_in(&live, &client, to).await;
-            switch.store(true, Ordering::SeqCst);
+            FAILS.store(true, Ordering::SeqCst);
             // Any packet wakes the driver.
             theirs.close(0_u32.into(), b"");
-            assert!(matches!(live.next().await, Next::Died), "{what}");
-            assert!(live.alive().is_none(), "{what}");
+            assert!(matches!(live.next().await, Next::Died), "death {death}");
+            assert!(live.alive().is_none(), "death {death}");
             ours.close(0_u32.into(), b"");
             live.rebuild(config.clone()).unwrap();
         }
