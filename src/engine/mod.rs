@@ -13,6 +13,7 @@ pub mod crowd;
 pub mod customer;
 pub mod decide;
 mod deciding;
+mod forgetting;
 mod generation;
 mod hearers;
 mod hot;
@@ -21,17 +22,25 @@ mod hubs;
 pub mod identity;
 pub mod journey;
 mod learning;
+mod ledger;
 pub mod locate;
 mod locator;
+mod novelty;
 pub mod passages;
 pub mod record;
 mod registering;
+mod saving;
 mod sightings;
 mod signals;
 pub mod slab;
 pub mod spec;
+mod stable_hash;
+pub mod state;
+mod venue_signals;
 mod watched;
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -45,6 +54,7 @@ use self::customer::{NoRoom, People, Recent, Tags};
 use self::hubs::Hubs;
 use self::identity::Identities;
 use self::learning::{Learning, Tracked};
+use self::ledger::{LEDGER_WORDS, Ledger};
 use self::locate::{Locator, LocatorError, Track};
 use self::passages::Passage;
 use self::record::{RECORD_WORDS, Record, Seen};
@@ -52,17 +62,22 @@ use self::slab::Slab;
 use self::watched::{Readings, Watches};
 
 pub use self::batch::Numbered;
-pub use self::customer::{CustomerSlot, TagHandle};
+pub use self::customer::{Applied, CustomerSlot, TagHandle};
 pub use self::deciding::Scratch;
+pub use self::forgetting::{KnownPerson, KnownTrait};
 pub use self::generation::{BuildError, Generation};
 pub use self::hub_counts::HubCounts;
 pub use self::hubs::{HubIntake, HubState};
 pub use self::identity::IdentityCounts;
 pub use self::learning::LearningState;
+pub use self::ledger::PersonKey;
+pub use self::novelty::Novelty;
+pub use self::saving::{SavedPerson, WINDOW_PARTS};
 pub use self::sightings::{SightingOutcome, ZoneChange};
-pub use self::signals::{
-    BACK_IN_STOCK, OUT_OF_STOCK, OutcomeError, PHASE_STARTED, PLACE_CLOSED, PLACE_OPENED, SignalError, SignalOutcome,
-    VenueSignalError,
+pub use self::signals::{Journaled, OutcomeError, SignalError, SignalOutcome, Speaker};
+pub use self::stable_hash::StableHasher;
+pub use self::venue_signals::{
+    BACK_IN_STOCK, OUT_OF_STOCK, PHASE_STARTED, PLACE_CLOSED, PLACE_OPENED, VenueSignalError,
 };
 pub use self::watched::{READINGS_LEN_MAX, Reading, ReadingsSince, WATCH_LAPSES_MS, WATCHED_MAX, WatchError};
 
@@ -76,6 +91,9 @@ pub struct Engine {
     generation: ArcSwap<Generation>,
     people: People,
     records: Slab<RECORD_WORDS>,
+    ledger: Ledger,
+    /// What the keys of customers are made from when nobody gives one.
+    seed: RandomState,
     tags: Tags<Tracked>,
     identities: Identities<TagHandle>,
     recent: Recent,
@@ -151,11 +169,12 @@ impl MemoryBound {
     /// The bound that settings give. A map entry is taken at twice its content, for the room that maps keep free.
     #[must_use]
     pub fn of(settings: &spec::Settings) -> Self {
-        let id_bytes = (customer::CUSTOMER_ID_LEN_MAX + size_of::<(Box<str>, u32)>() * 2) as u64;
+        let id_bytes = (customer::CUSTOMER_ID_LEN_MAX + size_of::<(Arc<str>, u32)>() * 2 + 16 + 24) as u64;
+        let words = (RECORD_WORDS + LEDGER_WORDS) as u64;
         let tag_bytes =
             (size_of::<Track>() + size_of::<Passage>() + size_of::<Option<Box<Readings>>>()) as u64 + 72 + 2 * 40;
         Self {
-            customers_bytes: u64::from(settings.customers_max) * (RECORD_WORDS as u64 * 8 + id_bytes),
+            customers_bytes: u64::from(settings.customers_max) * (words * 8 + id_bytes),
             tags_bytes: u64::from(settings.tags_max) * tag_bytes,
             message_ids_bytes: u64::from(settings.message_ids_max) * 2 * 17,
             identities_bytes: Identities::<TagHandle>::bytes(),
@@ -190,6 +209,8 @@ impl Engine {
         Ok(Self {
             people: People::new(settings.customers_max),
             records: Slab::new(settings.customers_max as usize),
+            ledger: Ledger::new(settings.customers_max),
+            seed: RandomState::new(),
             tags: Tags::new(settings.tags_max),
             identities: Identities::default(),
             recent: Recent::new(settings.message_ids_max),
@@ -226,15 +247,14 @@ impl Engine {
     /// # Errors
     /// [`NoRoom`] when the id cannot be one, or the table is full.
     pub fn customer(&self, id: &str) -> Result<CustomerSlot, NoRoom> {
-        let (slot, is_new) = self.people.find_or_add(id)?;
-        if is_new {
-            let generation = self.generation.load();
-            self.write(slot, |record| {
-                record.set_consents(record.consents() | generation.settings().consent_default);
-                record.set_segments(generation.segments_of(record));
-            });
-        }
-        Ok(slot)
+        self.people.find_or_add(id, || {
+            let slot = self.people.next_slot()?;
+            let key = PersonKey([0, 1].map(|half: u8| self.seed.hash_one((slot.0, half))));
+            let record = self.newcomer(id, key).record;
+            self.write(slot, |words| *words = record);
+            self.ledger.begin(slot, 1, key);
+            Ok(slot)
+        })
     }
 
     /// The slot of a customer who is known.

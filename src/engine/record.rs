@@ -252,6 +252,11 @@ impl Record {
         number
     }
 
+    /// Sets how many decisions were made for the person.
+    pub const fn set_decisions(&mut self, decisions: u32) {
+        self.words[6] = self.words[6] & !0xFFFF_FFFF | decisions as u64;
+    }
+
     /// Whether anything was ever learned about the person.
     #[must_use]
     pub const fn is_known(&self) -> bool {
@@ -295,6 +300,16 @@ impl Record {
             let shift = u32::from(slot) % 2 * 32;
             *word = *word & !(0xFFFF_FFFF << shift) | u64::from(value.to_bits()) << shift;
         }
+    }
+
+    /// Forgets every trait: flags, texts and numbers.
+    pub fn clear_traits(&mut self) {
+        self.words[1] &= 0xFFFF_FFFF;
+        self.words
+            .iter_mut()
+            .take(CONTACTS_AT)
+            .skip(TEXTS_AT)
+            .for_each(|word| *word = 0);
     }
 
     /// The contact in a place of the ring; `None` when the place is empty.

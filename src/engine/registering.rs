@@ -8,7 +8,7 @@
 use super::customer::{CustomerSlot, TagHandle};
 use super::identity::fingerprint;
 use super::record::{Record, TAGS_PER_CUSTOMER_MAX};
-use super::signals::{SignalError, SignalOutcome, Speaker};
+use super::signals::{Journaled, SignalError, SignalOutcome, Speaker};
 use super::{Engine, identity};
 use crate::model::{Purpose, Signal, TagId, TagKey, TagKind, TagRefusal, Timestamp};
 use crate::planted::{Bug, Seam, planted, seam};
@@ -43,21 +43,21 @@ impl Engine {
     /// Registers the tags of a signal; says in the outcome which were refused.
     pub(super) fn register(
         &self,
-        now: Timestamp,
+        record: Journaled,
         customer: CustomerSlot,
         signal: &Signal<'_>,
         speaker: Speaker,
         outcome: &mut SignalOutcome,
     ) {
         for (place, tag) in signal.tags.iter().enumerate() {
-            if let Err(refusal) = self.register_tag(now, customer, *tag, None, speaker) {
+            if let Err(refusal) = self.register_tag(record, customer, *tag, None, speaker) {
                 outcome.refuse_tag(place, refusal);
             }
         }
         for (place, key) in signal.keys.iter().enumerate() {
             let registered = stand_in(key)
                 .ok_or(TagRefusal::TableFull)
-                .and_then(|tag| self.register_tag(now, customer, tag, Some(key), speaker));
+                .and_then(|tag| self.register_tag(record, customer, tag, Some(key), speaker));
             if let Err(refusal) = registered {
                 outcome.refuse_key(place, refusal);
             }
@@ -66,7 +66,7 @@ impl Engine {
 
     fn register_tag(
         &self,
-        now: Timestamp,
+        record: Journaled,
         customer: CustomerSlot,
         tag: TagId,
         key: Option<&TagKey>,
@@ -88,7 +88,10 @@ impl Engine {
         let known = self.tags.find(&tag);
         let owner = known.and_then(|handle| self.tags.owner(handle));
         let is_anothers = owner.is_some_and(|owner| owner != customer);
-        if is_anothers && speaker == Speaker::Customer && !planted(Bug::TagMovedByOwnWord) {
+        // While a journal is read again: who carries it was saved when they had it back already.
+        let was_given_back = owner.is_some_and(|owner| self.ledger.applied(owner) > record.position);
+        let is_own_word = speaker == Speaker::Customer && !planted(Bug::TagMovedByOwnWord);
+        if is_anothers && (is_own_word || was_given_back) {
             return Err(TagRefusal::CarriedByAnother);
         }
         if is_anothers && let Some(handle) = known {
@@ -114,7 +117,7 @@ impl Engine {
         };
         let added = self.write(customer, add).unwrap_or(Err(TagRefusal::NoConsent));
         added
-            .and_then(|()| self.register_key(now, handle, key, known == Some(handle)))
+            .and_then(|()| self.register_key(record.at, handle, key, known == Some(handle)))
             .inspect_err(|_| {
                 self.write(customer, |record| record.remove_tag(handle.ix));
                 self.give_back(handle);
@@ -160,7 +163,7 @@ impl Engine {
     }
 
     /// Nobody carries the tag any more: its key is dropped first, so that nothing resolves to it.
-    fn give_back(&self, handle: TagHandle) {
+    pub(super) fn give_back(&self, handle: TagHandle) {
         self.identities.forget(handle);
         self.tags.give_back(handle);
     }

@@ -1,30 +1,39 @@
 //! The life of a signal and of an outcome: applied once, and seen by every decide that starts after.
+//!
+//! Without a journal it is one call. With one it is two: a check, which changes nothing, and after the journal took the
+//! record the application of what the journal has at that position, which a restart makes again in the same order.
 
-use std::hash::{BuildHasher, Hash, Hasher};
-
-use foldhash::fast::FixedState;
 use thiserror::Error;
 
 use super::condition::{Attributes, Category};
 use super::customer::{self, CustomerSlot, Seen as SeenBefore};
-use super::identity::fingerprint;
 use super::journey::Happening;
+use super::ledger::UNJOURNALED;
+use super::novelty::Novelty;
 use super::record::{Record, TAGS_PER_CUSTOMER_MAX};
 use super::registering::Refusals;
 use super::{Engine, Generation};
 use crate::model::{Outcome, OutcomeKind, Property, Purpose, Signal, SignalKind, TagRefusal, Timestamp, Value};
 use crate::planted::{Bug, planted};
 
-/// A place starts to serve.
-pub const PLACE_OPENED: &str = "Place Opened";
-/// A place stops serving.
-pub const PLACE_CLOSED: &str = "Place Closed";
-/// A place has run out of something (`product`: a want; absent: all that it serves).
-pub const OUT_OF_STOCK: &str = "Product Out Of Stock";
-/// A place has something again.
-pub const BACK_IN_STOCK: &str = "Product Back In Stock";
-/// The event enters a phase (`phase`: its name).
-pub const PHASE_STARTED: &str = "Phase Started";
+/// When something is applied, and as which record of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Journaled {
+    /// When the gateway took it.
+    pub at: Timestamp,
+    /// Its position in the journal. What is not above that of the last record which was applied changes nothing.
+    pub position: u64,
+}
+
+impl Journaled {
+    /// Something that no journal has.
+    pub(super) const fn nowhere(at: Timestamp) -> Self {
+        Self {
+            at,
+            position: UNJOURNALED,
+        }
+    }
+}
 
 /// What became of a signal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +51,13 @@ pub struct SignalOutcome {
 }
 
 impl SignalOutcome {
+    pub(super) fn duplicate() -> Self {
+        Self {
+            is_duplicate: true,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn refuse_tag(&mut self, place: usize, refusal: TagRefusal) {
         self.tags_refused += 1;
         if let Some(entry) = self.tags.get_mut(place) {
@@ -74,26 +90,6 @@ pub enum SignalError {
     TooManyTags,
 }
 
-/// A signal about the venue cannot be applied.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum VenueSignalError {
-    /// See [`SignalError`].
-    #[error(transparent)]
-    Signal(#[from] SignalError),
-    /// It names no place, or one that the map does not have.
-    #[error("the property `place` must be the id of a place of the venue, not {0:?}")]
-    UnknownPlace(String),
-    /// It names a product that is no want of the pack.
-    #[error("the property `product` must be one of the pack's wants, not {0:?}")]
-    UnknownProduct(String),
-    /// It names a phase that the pack does not have.
-    #[error("the property `phase` must be one of the pack's phases, not {0:?}")]
-    UnknownPhase(String),
-    /// It is no event that says something about a venue.
-    #[error("{0:?} says nothing about a venue; name a customer in `subject`")]
-    UnknownEvent(String),
-}
-
 /// An outcome cannot be applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum OutcomeError {
@@ -117,7 +113,7 @@ impl Engine {
         customer: CustomerSlot,
         signal: &Signal<'_>,
     ) -> Result<SignalOutcome, SignalError> {
-        self.apply(now, customer, signal, Speaker::Service)
+        self.apply_once(now, customer, signal, Speaker::Service)
     }
 
     /// Somebody did something, as they say themselves. Identities of tags are heard by everybody on the air, so nobody
@@ -131,10 +127,37 @@ impl Engine {
         customer: CustomerSlot,
         signal: &Signal<'_>,
     ) -> Result<SignalOutcome, SignalError> {
-        self.apply(now, customer, signal, Speaker::Customer)
+        self.apply_once(now, customer, signal, Speaker::Customer)
     }
 
-    fn apply(
+    /// Whether a signal can be applied, and is new. Nothing changes. Between this and [`Engine::apply_signal`] nothing
+    /// else may be applied, which is for the caller to see to.
+    ///
+    /// # Errors
+    /// [`SignalError`] when it cannot be applied.
+    pub fn check_signal(&self, customer: CustomerSlot, signal: &Signal<'_>) -> Result<Novelty, SignalError> {
+        self.check_room(customer, signal)?;
+        novelty(self.recent.look(self.signal_applied(customer, signal)?))
+    }
+
+    /// Applies a signal that was checked and that the journal took. One that was applied before, as its position says,
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// [`SignalError::NoCustomer`] when nobody has the slot.
+    pub fn apply_signal(
+        &self,
+        record: Journaled,
+        customer: CustomerSlot,
+        signal: &Signal<'_>,
+        speaker: Speaker,
+    ) -> Result<SignalOutcome, SignalError> {
+        // After a restart the window may know it already, because it was saved later than the person.
+        let _known = self.recent.insert(self.signal_applied(customer, signal)?);
+        self.carry_out(record, customer, signal, speaker)
+    }
+
+    fn apply_once(
         &self,
         now: Timestamp,
         customer: CustomerSlot,
@@ -142,19 +165,59 @@ impl Engine {
         speaker: Speaker,
     ) -> Result<SignalOutcome, SignalError> {
         self.check_room(customer, signal)?;
-        if !self.is_first(customer.0, signal)? {
-            return Ok(SignalOutcome {
-                is_duplicate: true,
-                ..SignalOutcome::default()
-            });
+        match novelty(self.recent.insert(self.signal_applied(customer, signal)?))? {
+            Novelty::New => self.carry_out(Journaled::nowhere(now), customer, signal, speaker),
+            Novelty::Duplicate => Ok(SignalOutcome::duplicate()),
         }
+    }
+
+    fn carry_out(
+        &self,
+        record: Journaled,
+        customer: CustomerSlot,
+        signal: &Signal<'_>,
+        speaker: Speaker,
+    ) -> Result<SignalOutcome, SignalError> {
         let generation = self.generation.load();
         let event = event_of(&generation, signal);
+        let is_news = record.position > self.ledger.applied(customer);
+        let outcome = if is_news {
+            self.change_person(record, &generation, customer, signal, speaker)?
+        } else {
+            SignalOutcome::duplicate()
+        };
+        if speaker == Speaker::Service
+            && let Some(event) = event
+            && let Some(place) = place_of(&generation, &signal.properties)
+        {
+            let settings = generation.settings();
+            if settings.served_event == Some(event) && record.position > self.ledger.venue_applied() {
+                self.crowd.on_served(record.at, place);
+                self.ledger.set_venue_applied(record.position);
+            }
+            if is_news && settings.passage_events.contains(&event) {
+                self.on_passage(record.at, customer, place);
+            }
+        }
+        self.ledger
+            .set_applied(customer, record.position.max(self.ledger.applied(customer)));
+        Ok(outcome)
+    }
+
+    fn change_person(
+        &self,
+        record: Journaled,
+        generation: &Generation,
+        customer: CustomerSlot,
+        signal: &Signal<'_>,
+        speaker: Speaker,
+    ) -> Result<SignalOutcome, SignalError> {
+        let event = event_of(generation, signal);
         let learned = self.write(customer, |record| {
             let located_before = record.allows(Purpose::Location);
-            learn(&generation, record, signal, event);
+            learn(generation, record, signal, event);
             (
-                advance(&generation, record, event),
+                advance(generation, record, event),
                 located_before,
                 record.allows(Purpose::Location),
             )
@@ -168,60 +231,60 @@ impl Engine {
             ..SignalOutcome::default()
         };
         // Without consent each is refused, and nothing is kept of it.
-        self.register(now, customer, signal, speaker, &mut outcome);
-        if speaker == Speaker::Service
-            && let Some(event) = event
-            && let Some(place) = place_of(&generation, &signal.properties)
-        {
-            let settings = generation.settings();
-            if settings.served_event == Some(event) {
-                self.crowd.on_served(now, place);
-            }
-            if settings.passage_events.contains(&event) {
-                self.on_passage(now, customer, place);
-            }
-        }
+        self.register(record, customer, signal, speaker, &mut outcome);
         Ok(outcome)
     }
 
-    /// The venue itself says something: a till, a stock system, the match clock. Only for senders who may.
-    ///
-    /// # Errors
-    /// [`VenueSignalError`] when it cannot be applied; nothing changed then.
-    pub fn on_venue_signal(&self, now: Timestamp, signal: &Signal<'_>) -> Result<SignalOutcome, VenueSignalError> {
-        let generation = self.generation.load();
-        let change = VenueChange::of(&generation, signal)?;
-        if !self.is_first(u32::MAX, signal)? {
-            return Ok(SignalOutcome {
-                is_duplicate: true,
-                ..SignalOutcome::default()
-            });
-        }
-        match change {
-            VenueChange::Served(place) => self.crowd.on_served(now, place),
-            VenueChange::Open(place, is_open) => self.crowd.set_open(place, is_open),
-            VenueChange::Stock(place, wants, in_stock) => self.crowd.set_in_stock(place, wants, in_stock),
-            VenueChange::Phase(phase) => self.set_phase(Some(phase)),
-        }
-        Ok(SignalOutcome::default())
-    }
-
     /// Somebody did something with an answer. It can set off a transition, as the events "Answer Shown", "Answer
-    /// Opened", "Answer Accepted", "Answer Rejected" and "Answer Converted".
+    /// Opened", "Answer Accepted", "Answer Rejected" and "Answer Converted". The same outcome changes something once.
     ///
     /// # Errors
     /// [`OutcomeError`] when it is about no decision or action of this person.
-    pub fn on_outcome(&self, customer: CustomerSlot, outcome: &Outcome<'_>) -> Result<(), OutcomeError> {
-        let generation = self.generation.load();
+    pub fn on_outcome(&self, customer: CustomerSlot, outcome: &Outcome<'_>) -> Result<Novelty, OutcomeError> {
+        self.check_made(customer, outcome)?;
+        if self.recent.insert(self.outcome_applied(customer, outcome)) != SeenBefore::New {
+            return Ok(Novelty::Duplicate);
+        }
+        self.respond(customer, outcome);
+        Ok(Novelty::New)
+    }
+
+    /// Whether an outcome can be applied, and is new. Nothing changes; see [`Engine::check_signal`].
+    ///
+    /// # Errors
+    /// [`OutcomeError`] when it is about no decision or action of this person.
+    pub fn check_outcome(&self, customer: CustomerSlot, outcome: &Outcome<'_>) -> Result<Novelty, OutcomeError> {
+        self.check_made(customer, outcome)?;
+        Ok(match self.recent.look(self.outcome_applied(customer, outcome)) {
+            SeenBefore::New => Novelty::New,
+            SeenBefore::Duplicate | SeenBefore::Conflict => Novelty::Duplicate,
+        })
+    }
+
+    /// Applies an outcome that was checked and that the journal took; see [`Engine::apply_signal`].
+    pub fn apply_outcome(&self, record: Journaled, customer: CustomerSlot, outcome: &Outcome<'_>) {
+        let _known = self.recent.insert(self.outcome_applied(customer, outcome));
+        if record.position > self.ledger.applied(customer) {
+            self.respond(customer, outcome);
+            self.ledger.set_applied(customer, record.position);
+        }
+    }
+
+    /// Refuses what is about no decision or action of this person.
+    fn check_made(&self, customer: CustomerSlot, outcome: &Outcome<'_>) -> Result<(), OutcomeError> {
         let (slot_tag, number) = ((outcome.decision_id >> 32) as u32, outcome.decision_id as u32);
         let record = self.record(customer).ok_or(OutcomeError::UnknownDecision)?;
         let is_anothers = slot_tag != customer.0.wrapping_add(1) && !planted(Bug::OutcomeOfAnybody);
         if is_anothers || number == 0 || number > record.decisions() {
             return Err(OutcomeError::UnknownDecision);
         }
-        if !generation.action_ids.iter().any(|id| **id == *outcome.action) {
-            return Err(OutcomeError::UnknownAction);
-        }
+        let generation = self.generation.load();
+        let is_known = generation.action_ids.iter().any(|id| **id == *outcome.action);
+        is_known.then_some(()).ok_or(OutcomeError::UnknownAction)
+    }
+
+    fn respond(&self, customer: CustomerSlot, outcome: &Outcome<'_>) {
+        let generation = self.generation.load();
         let event = generation.event(match outcome.kind {
             OutcomeKind::Impression => "Answer Shown",
             OutcomeKind::Click => "Answer Opened",
@@ -229,78 +292,33 @@ impl Engine {
             OutcomeKind::Reject => "Answer Rejected",
             OutcomeKind::Convert => "Answer Converted",
         });
-        if let Some(event) = event {
-            let properties = [Property {
-                name: "action",
-                value: Value::Text(outcome.action),
-            }];
-            self.write(customer, |record| {
-                let spec = generation.spec();
-                customer::apply_event(record, &spec.traits, &spec.vocabulary.tiers, event, &properties);
-                advance(&generation, record, Some(event))
-            });
-        }
-        Ok(())
-    }
-
-    fn is_first(&self, sender: u32, signal: &Signal<'_>) -> Result<bool, SignalError> {
-        if signal.message_id.is_empty() {
-            return Err(SignalError::NoMessageId);
-        }
-        match self.recent.insert(sender, signal.message_id, content_hash(signal)) {
-            SeenBefore::New => Ok(true),
-            SeenBefore::Duplicate => Ok(false),
-            SeenBefore::Conflict => Err(SignalError::Conflict),
-        }
+        let Some(event) = event else { return };
+        let properties = [Property {
+            name: "action",
+            value: Value::Text(outcome.action),
+        }];
+        self.write(customer, |record| {
+            let spec = generation.spec();
+            customer::apply_event(record, &spec.traits, &spec.vocabulary.tiers, event, &properties);
+            advance(&generation, record, Some(event))
+        });
     }
 }
 
 /// Who says something about a customer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Speaker {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// They themselves.
     Customer,
+    /// A service principal.
     Service,
 }
 
-/// What a signal about the venue changes.
-enum VenueChange {
-    Served(u16),
-    Open(u16, bool),
-    Stock(u16, u64, bool),
-    Phase(u8),
-}
-
-impl VenueChange {
-    fn of(generation: &Generation, signal: &Signal<'_>) -> Result<Self, VenueSignalError> {
-        let text = |name: &str| text_of(&signal.properties, name).unwrap_or("").to_owned();
-        let place =
-            || place_of(generation, &signal.properties).ok_or_else(|| VenueSignalError::UnknownPlace(text("place")));
-        let is_served = generation
-            .event(signal.name)
-            .is_some_and(|event| Some(event) == generation.settings().served_event);
-        Ok(match signal.name {
-            _ if is_served => Self::Served(place()?),
-            PLACE_OPENED => Self::Open(place()?, true),
-            PLACE_CLOSED => Self::Open(place()?, false),
-            OUT_OF_STOCK | BACK_IN_STOCK => {
-                let wants = match text_of(&signal.properties, "product") {
-                    None => u64::MAX,
-                    Some(product) => {
-                        1 << generation
-                            .want_ix(product)
-                            .ok_or_else(|| VenueSignalError::UnknownProduct(product.into()))?
-                    }
-                };
-                Self::Stock(place()?, wants, signal.name == BACK_IN_STOCK)
-            }
-            PHASE_STARTED => {
-                let phases = &generation.spec().vocabulary.phases;
-                let phase = phases.iter().position(|phase| *phase == text("phase"));
-                let phase = phase.and_then(|phase| u8::try_from(phase).ok());
-                Self::Phase(phase.ok_or_else(|| VenueSignalError::UnknownPhase(text("phase")))?)
-            }
-            _ => return Err(VenueSignalError::UnknownEvent(signal.name.to_owned())),
-        })
+pub(super) const fn novelty(seen: SeenBefore) -> Result<Novelty, SignalError> {
+    match seen {
+        SeenBefore::New => Ok(Novelty::New),
+        SeenBefore::Duplicate => Ok(Novelty::Duplicate),
+        SeenBefore::Conflict => Err(SignalError::Conflict),
     }
 }
 
@@ -346,7 +364,7 @@ fn event_of(generation: &Generation, signal: &Signal<'_>) -> Option<u16> {
     })
 }
 
-fn text_of<'a>(properties: &[Property<'a>], name: &str) -> Option<&'a str> {
+pub(super) fn text_of<'a>(properties: &[Property<'a>], name: &str) -> Option<&'a str> {
     properties
         .iter()
         .find(|property| property.name == name)
@@ -356,32 +374,9 @@ fn text_of<'a>(properties: &[Property<'a>], name: &str) -> Option<&'a str> {
         })
 }
 
-fn place_of(generation: &Generation, properties: &[Property<'_>]) -> Option<u16> {
+pub(super) fn place_of(generation: &Generation, properties: &[Property<'_>]) -> Option<u16> {
     generation
         .venue()
         .place_by_id(text_of(properties, "place")?)
         .map(|place| place.0)
-}
-
-/// A hash of all that a signal says, the same in every run.
-fn content_hash(signal: &Signal<'_>) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
-    (signal.kind, signal.name, signal.channel, signal.anonymous_id).hash(&mut hasher);
-    for property in &signal.properties {
-        property.name.hash(&mut hasher);
-        match property.value {
-            Value::Text(text) => text.hash(&mut hasher),
-            Value::Number(number) => number.to_bits().hash(&mut hasher),
-            Value::Flag(flag) => flag.hash(&mut hasher),
-        }
-    }
-    signal.tags.hash(&mut hasher);
-    for key in &signal.keys {
-        // What a beacon's clock shows is another moment each time that the same signal is sent.
-        fingerprint(key.secret()).hash(&mut hasher);
-    }
-    for consent in &signal.consents {
-        (consent.purpose, consent.allowed).hash(&mut hasher);
-    }
-    hasher.finish()
 }

@@ -440,6 +440,7 @@ pub(super) fn no_room(error: NoRoom) -> v1::Error {
     match error {
         NoRoom::Full(_) => v1::Error::new(ErrorCode::TableFull),
         NoRoom::IdLength(_) => v1::Error::because(ErrorCode::InvalidField, error.to_string()),
+        NoRoom::SlotTaken => v1::Error::because(ErrorCode::Internal, error.to_string()),
     }
 }
 

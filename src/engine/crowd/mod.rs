@@ -38,6 +38,19 @@ pub struct Queue {
     pub service_s: f32,
 }
 
+/// What of a place survives a restart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlaceState {
+    /// Whether it serves anybody.
+    pub is_open: bool,
+    /// The wants that it has run out of, one bit each.
+    pub out_of_stock: u64,
+    /// People served, as tills reported.
+    pub served: u32,
+    /// Seconds that one server takes for one person, as learned.
+    pub service_s: f32,
+}
+
 /// A wait that nobody knows.
 const UNKNOWN: u32 = u32::MAX;
 /// Weight of the newest service when its duration is learned: about the last 20 services count.
@@ -213,6 +226,30 @@ impl Crowd {
         })
     }
 
+    /// What of a place survives a restart.
+    #[must_use]
+    pub fn place_state(&self, place_ix: u16) -> Option<PlaceState> {
+        let place = self.places.get(usize::from(place_ix))?;
+        Some(PlaceState {
+            is_open: place.is_open.load(Ordering::Relaxed),
+            out_of_stock: place.out_of_stock.load(Ordering::Relaxed),
+            served: place.served.load(Ordering::Relaxed),
+            service_s: place.service_s(),
+        })
+    }
+
+    /// Puts a place into a state that survived. How long a service takes stays near what the map says.
+    pub fn restore_place(&self, place_ix: u16, state: &PlaceState) {
+        let Some(place) = self.places.get(usize::from(place_ix)) else {
+            return;
+        };
+        place.is_open.store(state.is_open, Ordering::Relaxed);
+        place.out_of_stock.store(state.out_of_stock, Ordering::Relaxed);
+        place.served.store(state.served, Ordering::Relaxed);
+        place.set_service(state.service_s);
+        self.forecast(place);
+    }
+
     fn zone(&self, zone_ix: Option<u16>) -> Option<&Zone> {
         self.zones.get(usize::from(zone_ix?))
     }
@@ -268,13 +305,16 @@ impl Place {
 
     fn learn_service(&self, observed_s: f32) {
         let known_s = self.service_s();
-        let learned_s = known_s + SERVICE_WEIGHT * (observed_s - known_s);
+        self.set_service(known_s + SERVICE_WEIGHT * (observed_s - known_s));
+    }
+
+    fn set_service(&self, service_s: f32) {
         let bounds = (
             self.spec.service_s / SERVICE_FACTOR_MAX,
             self.spec.service_s * SERVICE_FACTOR_MAX,
         );
         self.service_s
-            .store(learned_s.max(bounds.0).min(bounds.1).to_bits(), Ordering::Relaxed);
+            .store(service_s.max(bounds.0).min(bounds.1).to_bits(), Ordering::Relaxed);
     }
 
     fn expected_wait_s(&self, people: f32) -> u32 {

@@ -1,10 +1,12 @@
-//! Which signals were applied: each message id once, within a stated window of ids.
+//! What was applied: each message id once, within a stated window of ids.
 //!
-//! Two generations of a set: when the younger holds half of the maximum it becomes the older, whose ids are
-//! forgotten. So at least `len_max / 2` and at most `len_max` of the latest ids are known, in bounded memory.
+//! Ids and contents are hashes that the caller made, so that nothing here names anybody. Two generations of a set: when
+//! the younger holds half of the maximum it becomes the older, whose ids are forgotten. So at least `len_max / 2` and
+//! at most `len_max` of the latest ids are known, in bounded memory. A generation lies in parts by the highest bits of
+//! the id, so that neither growing nor copying one for a snapshot takes long; the window is saved part by part, the
+//! younger first, because an id only ever goes from the younger to the older.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
 #[expect(
     clippy::disallowed_types,
     reason = "held for two look-ups, and only signals take it, never a decide or a sighting"
@@ -16,10 +18,16 @@ use foldhash::fast::RandomState;
 
 use crate::planted::{Bug, planted};
 
+/// Parts of a generation, a power of two.
+const PARTS: usize = 64;
+
+/// Parts that a window is saved in: those of the younger generation, then those of the older.
+pub const WINDOW_PARTS: usize = 2 * PARTS;
+
 /// What is known about a message id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// It is new, and from here on it is known.
+    /// It is new.
     New,
     /// It was applied with the same content.
     Duplicate,
@@ -27,86 +35,196 @@ pub enum Seen {
     Conflict,
 }
 
+/// An id that was applied, and what with: hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Applied {
+    /// Of the sender and the id.
+    pub id: u64,
+    /// Of the content.
+    pub content: u64,
+}
+
 /// The message ids of late.
 pub struct Recent {
     #[expect(clippy::disallowed_types, reason = "see the import")]
     generations: Mutex<Generations>,
-    hasher: RandomState,
     half_len_max: usize,
 }
 
 #[derive(Default)]
 struct Generations {
-    younger: HashMap<u64, u64, RandomState>,
-    older: HashMap<u64, u64, RandomState>,
+    younger: Generation,
+    older: Generation,
+}
+
+struct Generation {
+    parts: [HashMap<u64, u64, RandomState>; PARTS],
+    len: usize,
+}
+
+impl Default for Generation {
+    fn default() -> Self {
+        Self {
+            parts: std::array::from_fn(|_| HashMap::default()),
+            len: 0,
+        }
+    }
 }
 
 impl Recent {
     /// Remembers between `len_max / 2` and `len_max` ids.
     #[must_use]
     pub fn new(len_max: u32) -> Self {
-        let half_len_max = (len_max as usize / 2).max(1);
         Self {
             generations: Default::default(),
-            hasher: RandomState::default(),
-            half_len_max,
+            half_len_max: (len_max as usize / 2).max(1),
         }
     }
 
-    /// Looks an id of a customer up and remembers it. `content` is a hash of what the signal says.
-    pub fn insert(&self, customer: u32, message_id: &str, content: u64) -> Seen {
-        let key = self.hasher.hash_one((customer, message_id));
+    /// What is known of an id. It is remembered with this content when it is new.
+    pub fn insert(&self, applied: Applied) -> Seen {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = generations
-            .younger
-            .get(&key)
-            .or_else(|| generations.older.get(&key))
-            .copied();
-        match known {
-            Some(_) if planted(Bug::DuplicateApplied) => Seen::New,
-            Some(known) if known == content || planted(Bug::ConflictTakenAsDuplicate) => Seen::Duplicate,
-            Some(_) => Seen::Conflict,
-            None => {
-                if generations.younger.len() >= self.half_len_max {
-                    generations.older = std::mem::take(&mut generations.younger);
-                    if planted(Bug::MessageIdsForgottenAtOnce) {
-                        generations.older.clear();
-                    }
-                }
-                generations.younger.insert(key, content);
-                Seen::New
+        let seen = generations.look(applied);
+        if seen == Seen::New {
+            generations.add(applied, self.half_len_max);
+        }
+        seen
+    }
+
+    /// What is known of an id; nothing changes.
+    #[must_use]
+    pub fn look(&self, applied: Applied) -> Seen {
+        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.look(applied)
+    }
+
+    /// One part of the window, of [`WINDOW_PARTS`], in the order of the ids.
+    #[must_use]
+    pub fn part(&self, part: usize) -> Vec<Applied> {
+        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let map = match part.checked_sub(PARTS) {
+            None => generations.younger.parts.get(part),
+            Some(part) => generations.older.parts.get(part),
+        };
+        let entries = map.into_iter().flatten();
+        let mut copied: Vec<Applied> = entries
+            .map(|(id, content)| Applied {
+                id: *id,
+                content: *content,
+            })
+            .collect();
+        drop(generations);
+        copied.sort_unstable();
+        copied
+    }
+
+    /// Puts one part of a window back. What is known already stays; what has no room is left out.
+    pub fn restore(&self, part: usize, entries: impl IntoIterator<Item = Applied>) {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let Generations { younger, older } = &mut *generations;
+        let (into, other) = if part < PARTS {
+            (younger, older)
+        } else {
+            (older, younger)
+        };
+        for applied in entries {
+            if into.len < self.half_len_max && other.get(applied.id).is_none() {
+                into.insert(applied);
             }
         }
     }
+}
+
+impl Generations {
+    fn look(&self, applied: Applied) -> Seen {
+        match self.younger.get(applied.id).or_else(|| self.older.get(applied.id)) {
+            Some(_) if planted(Bug::DuplicateApplied) => Seen::New,
+            Some(content) if content == applied.content || planted(Bug::ConflictTakenAsDuplicate) => Seen::Duplicate,
+            Some(_) => Seen::Conflict,
+            None => Seen::New,
+        }
+    }
+
+    fn add(&mut self, applied: Applied, half_len_max: usize) {
+        if self.younger.len >= half_len_max {
+            self.older = std::mem::take(&mut self.younger);
+            if planted(Bug::MessageIdsForgottenAtOnce) {
+                self.older = Generation::default();
+            }
+        }
+        self.younger.insert(applied);
+    }
+}
+
+impl Generation {
+    fn get(&self, id: u64) -> Option<u64> {
+        self.parts.get(part_of(id))?.get(&id).copied()
+    }
+
+    fn insert(&mut self, applied: Applied) {
+        if let Some(part) = self.parts.get_mut(part_of(applied.id))
+            && part.insert(applied.id, applied.content).is_none()
+        {
+            self.len += 1;
+        }
+    }
+}
+
+const fn part_of(id: u64) -> usize {
+    (id >> (u64::BITS - PARTS.trailing_zeros())) as usize
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn applied(id: u64, content: u64) -> Applied {
+        // Spread over the parts as hashes are.
+        let id = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Applied { id, content }
+    }
+
     #[test]
     fn an_id_is_new_once_and_another_content_is_a_conflict() {
         let recent = Recent::new(8);
-        assert_eq!(recent.insert(1, "a", 5), Seen::New);
-        assert_eq!(recent.insert(1, "a", 5), Seen::Duplicate);
-        assert_eq!(recent.insert(1, "a", 6), Seen::Conflict);
-        assert_eq!(recent.insert(2, "a", 6), Seen::New, "ids are each customer's own");
+        assert_eq!(recent.look(applied(1, 5)), Seen::New);
+        assert_eq!(recent.insert(applied(1, 5)), Seen::New);
+        assert_eq!(recent.insert(applied(1, 5)), Seen::Duplicate);
+        assert_eq!(recent.insert(applied(1, 6)), Seen::Conflict);
+        assert_eq!(recent.look(applied(1, 6)), Seen::Conflict);
     }
 
     #[test]
     fn at_least_half_of_the_maximum_is_remembered_and_never_more_than_all() {
         let recent = Recent::new(8);
         for id in 0..100 {
-            assert_eq!(recent.insert(1, &id.to_string(), 0), Seen::New);
+            assert_eq!(recent.insert(applied(id, 0)), Seen::New);
             for back in 0..4.min(id) {
                 assert_eq!(
-                    recent.insert(1, &(id - back).to_string(), 0),
+                    recent.insert(applied(id - back, 0)),
                     Seen::Duplicate,
                     "{back} before {id}"
                 );
             }
         }
         let generations = recent.generations.lock().unwrap();
-        assert!(generations.younger.len() + generations.older.len() <= 8);
+        assert!(generations.younger.len + generations.older.len <= 8);
+    }
+
+    #[test]
+    fn a_window_that_was_saved_and_put_back_forgets_at_the_same_moment() {
+        let (before, after) = (Recent::new(100), Recent::new(100));
+        for id in 0..180 {
+            before.insert(applied(id, id));
+        }
+        for part in 0..WINDOW_PARTS {
+            after.restore(part, before.part(part));
+        }
+        for id in 180..400 {
+            for known in 0..id {
+                assert_eq!(before.look(applied(known, known)), after.look(applied(known, known)));
+            }
+            assert_eq!(before.insert(applied(id, id)), after.insert(applied(id, id)));
+        }
     }
 }

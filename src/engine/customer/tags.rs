@@ -140,6 +140,14 @@ impl<T: Default> Tags<T> {
         cell.customer.load(Ordering::Acquire).checked_sub(1).map(CustomerSlot)
     }
 
+    /// What a tag is registered as.
+    #[must_use]
+    pub fn tag(&self, handle: TagHandle) -> Option<TagId> {
+        let cell = self.cell(handle.ix)?;
+        let state = cell.state.lock().unwrap_or_else(PoisonError::into_inner);
+        (cell.epoch.load(Ordering::Acquire) == handle.epoch).then_some(state.tag)?
+    }
+
     /// Notes that a tag was heard under a name that changes.
     pub fn note_heard(&self, handle: TagHandle, step: u32) {
         if let Some(cell) = self.cell(handle.ix) {

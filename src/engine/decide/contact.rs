@@ -25,19 +25,22 @@ pub fn reserve(
     now_s: u32,
     window_of: impl Fn(u32) -> Option<u32>,
 ) -> bool {
-    if !is_free(record, key, cap, now_s) && !planted(Bug::CapCheckedOutsideReservation) {
-        return false;
-    }
+    let is_free = is_free(record, key, cap, now_s) || planted(Bug::CapCheckedOutsideReservation);
+    is_free && remember(record, Contact { key, at_s: now_s }, window_of)
+}
+
+/// Writes one contact down whatever the cap says; false when there is no room.
+pub fn remember(record: &mut Record, contact: Contact, window_of: impl Fn(u32) -> Option<u32>) -> bool {
     let place = (0..CONTACTS_LEN_MAX).find(|place| {
-        record.contact(*place).is_none_or(|contact| {
+        record.contact(*place).is_none_or(|known| {
             // What the generation does not know is kept for the longest time that a pack can ask for.
-            let window_s = window_of(contact.key).unwrap_or(WINDOW_S_MAX);
-            !is_within(&contact, window_s, now_s)
+            let window_s = window_of(known.key).unwrap_or(WINDOW_S_MAX);
+            !is_within(&known, window_s, contact.at_s)
         })
     });
     let place = place.or(planted(Bug::ContactForgotten).then_some(0));
     if let Some(place) = place {
-        record.set_contact(place, Some(Contact { key, at_s: now_s }));
+        record.set_contact(place, Some(contact));
     }
     place.is_some()
 }

@@ -186,7 +186,7 @@ impl Engine {
         attributes.set_quantity(Quantity::WaitS, f32::NAN);
     }
 
-    fn phase(&self) -> u16 {
+    pub(super) fn phase(&self) -> u16 {
         u16::try_from(self.phase.load(std::sync::atomic::Ordering::Relaxed)).unwrap_or(0)
     }
 

@@ -26,7 +26,7 @@ use nextbest_proto::advert::private_address::ResolvingKey;
 use super::allowance::{Allowance, Budget};
 use super::filter::Filter;
 use super::{Counter, Counters, Found, KeysFull};
-use crate::model::{STEP_MS, Timestamp};
+use crate::model::{STEP_MS, SecretKey, Timestamp};
 
 /// Keys that can be registered.
 pub const RESOLVING_KEYS_MAX: usize = 32_768;
@@ -67,6 +67,8 @@ struct Keys<H> {
 
 struct Key<H> {
     key: ResolvingKey,
+    /// What the key was made from, for a snapshot.
+    secret: SecretKey,
     tag: H,
     /// The address under which the tag is heard.
     address: Option<[u8; 6]>,
@@ -99,14 +101,19 @@ impl<H: Copy + Eq + Hash> Addresses<H> {
     }
 
     /// Registers a key for a tag.
-    pub(super) fn add(&self, key: ResolvingKey, tag: H) -> Result<(), KeysFull> {
+    pub(super) fn add(&self, secret: &SecretKey, tag: H) -> Result<(), KeysFull> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.numbers.len() >= RESOLVING_KEYS_MAX && !keys.numbers.contains_key(&tag) {
             return Err(KeysFull(RESOLVING_KEYS_MAX));
         }
         let number = self.youngest.load(Ordering::Relaxed).saturating_add(1);
-        let address = None;
-        keys.by_number.insert(number, Box::new(Key { key, tag, address }));
+        let key = Key {
+            key: ResolvingKey::new(secret.reveal()),
+            secret: secret.clone(),
+            tag,
+            address: None,
+        };
+        keys.by_number.insert(number, Box::new(key));
         if let Some(before) = keys.numbers.insert(tag, number) {
             keys.by_number.remove(&before);
         }
@@ -125,6 +132,13 @@ impl<H: Copy + Eq + Hash> Addresses<H> {
         drop(keys);
         self.retain(|resolved| resolved.tag != tag);
         true
+    }
+
+    /// The key of a tag.
+    pub(super) fn secret(&self, tag: H) -> Option<SecretKey> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = keys.numbers.get(&tag)?;
+        keys.by_number.get(number).map(|key| key.secret.clone())
     }
 
     /// Whose address it is. `quiet_ms` says how long a tag was not heard.

@@ -37,7 +37,42 @@ pub(super) struct BeaconClock {
     base: (Timestamp, f64, f64),
 }
 
+/// A beacon's clock, as it is written down. Moments are microseconds on the gateway's clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClockState {
+    /// When the bounds held.
+    pub at: Timestamp,
+    /// It showed at least and at most this, in seconds.
+    pub shown_s: (f64, f64),
+    /// Its rate beyond real time lies between these, in seconds per second.
+    pub rate: (f64, f64),
+    /// Where its rate is learned from: when, and what it showed.
+    pub base: (Timestamp, f64, f64),
+}
+
 impl BeaconClock {
+    /// The clock as it is written down.
+    pub(super) const fn state(&self) -> ClockState {
+        ClockState {
+            at: self.at,
+            shown_s: (self.least_s, self.most_s),
+            rate: (self.slowest, self.fastest),
+            base: self.base,
+        }
+    }
+
+    /// The clock that was written down.
+    pub(super) const fn of(state: &ClockState) -> Self {
+        Self {
+            at: state.at,
+            least_s: state.shown_s.0,
+            most_s: state.shown_s.1,
+            slowest: state.rate.0,
+            fastest: state.rate.1,
+            base: state.base,
+        }
+    }
+
     /// A clock that showed `clock_s` when it was registered.
     pub(super) fn registered(now: Timestamp, clock_s: u32) -> Self {
         let (least_s, most_s) = (f64::from(clock_s), f64::from(clock_s) + STATED_S);

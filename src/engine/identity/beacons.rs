@@ -22,11 +22,11 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
-use nextbest_proto::advert::ephemeral::Ephemeral;
+use nextbest_proto::advert::ephemeral::{Ephemeral, IdentityKey};
 
 use super::beacon_clock::BeaconClock;
-use super::{Counter, Counters, Found, KeysFull};
-use crate::model::Timestamp;
+use super::{BeaconState, Counter, Counters, Found, KeyRefused, KeysFull};
+use crate::model::{SecretKey, Timestamp};
 
 /// Beacons that can be registered.
 pub const BEACONS_MAX: usize = 32_768;
@@ -88,6 +88,8 @@ type Turn = (Timestamp, u64);
 struct Beacon<H> {
     tag: H,
     ephemeral: Ephemeral,
+    /// The identity key, for a snapshot.
+    secret: SecretKey,
     #[expect(clippy::disallowed_types, reason = "see the import")]
     state: Mutex<State>,
 }
@@ -115,21 +117,23 @@ impl<H: Copy + Eq + Hash> Beacons<H> {
         }
     }
 
-    /// Registers a beacon whose clock shows `clock_s`; one that is registered already has its clock set anew.
-    pub(super) fn add(&self, now: Timestamp, ephemeral: Ephemeral, clock_s: u32, tag: H) -> Result<(), KeysFull> {
+    /// Registers a beacon; one that is registered already has its clock set anew.
+    pub(super) fn add(&self, now: Timestamp, state: &BeaconState, tag: H) -> Result<(), KeyRefused> {
+        let ephemeral = Ephemeral::new(IdentityKey::new(state.key.reveal()), state.rotation_exponent)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.beacons.len() >= BEACONS_MAX && !known.beacons.contains_key(&tag) {
-            return Err(KeysFull(BEACONS_MAX));
+            return Err(KeysFull(BEACONS_MAX).into());
         }
         // First, because the former says the same identifiers as the new one.
         self.drop_beacon(&mut known, tag);
         let beacon = std::sync::Arc::new(Beacon {
             tag,
             ephemeral,
+            secret: state.key.clone(),
             state: State {
-                clock: BeaconClock::registered(now, clock_s),
+                clock: BeaconClock::of(&state.clock),
                 filled: None,
-                latest: None,
+                latest: state.latest,
             }
             .into(),
         });
@@ -147,6 +151,21 @@ impl<H: Copy + Eq + Hash> Beacons<H> {
         let is_removed = self.drop_beacon(&mut known, tag);
         self.publish(&known);
         is_removed
+    }
+
+    /// A beacon as it is written down.
+    pub(super) fn state(&self, tag: H) -> Option<BeaconState> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let beacon = std::sync::Arc::clone(&known.beacons.get(&tag)?.beacon);
+        drop(known);
+        let state = beacon.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(BeaconState {
+            key: beacon.secret.clone(),
+            // A rotation is a power of two.
+            rotation_exponent: beacon.ephemeral.rotation_s().trailing_zeros() as u8,
+            clock: state.clock.state(),
+            latest: state.latest,
+        })
     }
 
     /// Whose identifier it is, when it is heard `age` ago.
@@ -295,16 +314,14 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use nextbest_proto::advert::ephemeral::IdentityKey;
-
     use super::*;
 
     const EXPONENT: u8 = 10;
 
-    fn ephemeral(tag: u32) -> Ephemeral {
+    fn beacon(now: Timestamp, tag: u32, clock_s: u32) -> BeaconState {
         let mut key = [3; 16];
         key[..4].copy_from_slice(&tag.to_be_bytes());
-        Ephemeral::new(IdentityKey::new(key), EXPONENT).unwrap()
+        BeaconState::registered(now, &SecretKey::new(key), EXPONENT, clock_s)
     }
 
     fn at(second: u64) -> Timestamp {
@@ -316,13 +333,13 @@ mod tests {
         let beacons = Beacons::<u32>::new();
         let turns_len = || beacons.known.lock().unwrap().turns.len();
         for second in 0..100 {
-            beacons.add(at(second), ephemeral(1), 4_000, 1).unwrap();
+            beacons.add(at(second), &beacon(at(second), 1, 4_000), 1).unwrap();
         }
         assert_eq!(turns_len(), 1);
         beacons.tick(at(5_000), &Counters::default());
         assert_eq!(turns_len(), 1);
         for second in 5_000..5_100 {
-            beacons.add(at(second), ephemeral(2), 4_000, 2).unwrap();
+            beacons.add(at(second), &beacon(at(second), 2, 4_000), 2).unwrap();
             assert!(beacons.remove(2));
         }
         assert!(beacons.remove(1) && !beacons.remove(1));
@@ -334,12 +351,12 @@ mod tests {
         let beacons = Beacons::<u32>::new();
         // Clocks that begin have few windows, so that this is quick.
         for tag in 0..BEACONS_MAX as u32 {
-            beacons.add(at(0), ephemeral(tag), 0, tag).unwrap();
+            beacons.add(at(0), &beacon(at(0), tag, 0), tag).unwrap();
         }
         assert_eq!(
-            beacons.add(at(1), ephemeral(u32::MAX), 0, u32::MAX),
-            Err(KeysFull(BEACONS_MAX))
+            beacons.add(at(1), &beacon(at(1), u32::MAX, 0), u32::MAX),
+            Err(KeysFull(BEACONS_MAX).into())
         );
-        assert_eq!(beacons.add(at(1), ephemeral(7), 0, 7), Ok(()));
+        assert_eq!(beacons.add(at(1), &beacon(at(1), 7, 0), 7), Ok(()));
     }
 }

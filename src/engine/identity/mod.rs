@@ -26,19 +26,19 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nextbest_proto::advert::ephemeral::{Ephemeral, EphemeralError, IdentityKey};
-use nextbest_proto::advert::private_address::ResolvingKey;
+use nextbest_proto::advert::ephemeral::{EphemeralError, IdentityKey};
 use thiserror::Error;
 
 pub use addresses::{ADDRESS_LIFETIME_MS, ADDRESSES_MAX, ASK_AGAIN_MS, QUIET_MS, RESOLVING_KEYS_MAX};
 pub use allowance::{Allowance, TRIES_PER_HUB_STEP_MAX, TRIES_PER_STEP_MAX};
-pub use beacon_clock::DRIFT_MAX;
+pub use beacon_clock::{ClockState, DRIFT_MAX};
 pub use beacons::{BEACONS_MAX, IDENTIFIERS_MAX, TURNS_PER_TICK_MAX, WINDOWS_ACCEPTED_MAX, WINDOWS_REFUSED};
 pub use filter::{FILTER_ENTRIES, FILTER_ROTATES_MS};
 
 use crate::model::{SecretKey, TagKey, Timestamp};
 
 use self::addresses::Addresses;
+use self::beacon_clock::BeaconClock;
 use self::beacons::Beacons;
 
 /// Everything that tells changing tags.
@@ -46,6 +46,40 @@ pub struct Identities<H> {
     addresses: OnceLock<Addresses<H>>,
     beacons: OnceLock<Beacons<H>>,
     counters: Counters,
+}
+
+/// The key of a tag, as it is written down.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeyState {
+    /// Of a device whose address changes.
+    Resolving(SecretKey),
+    /// Of an Eddystone-EID beacon.
+    Ephemeral(BeaconState),
+}
+
+/// An Eddystone-EID beacon, as it is written down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BeaconState {
+    /// Its identity key.
+    pub key: SecretKey,
+    /// Its identifier changes every 2^`rotation_exponent` seconds.
+    pub rotation_exponent: u8,
+    /// What is known of its clock.
+    pub clock: ClockState,
+    /// The latest window that it was heard in, and since when.
+    pub latest: Option<(u32, Timestamp)>,
+}
+
+impl BeaconState {
+    /// One that nobody heard yet, whose clock shows `clock_s`.
+    fn registered(now: Timestamp, key: &SecretKey, rotation_exponent: u8, clock_s: u32) -> Self {
+        Self {
+            key: key.clone(),
+            rotation_exponent,
+            clock: BeaconClock::registered(now, clock_s).state(),
+            latest: None,
+        }
+    }
 }
 
 /// Whose it is that was heard.
@@ -170,17 +204,39 @@ impl<H: Copy + Eq + Hash> Identities<H> {
         match key {
             TagKey::Resolving(key) => {
                 let addresses = self.addresses.get_or_init(Addresses::new);
-                Ok(addresses.add(ResolvingKey::new(key.reveal()), tag)?)
+                Ok(addresses.add(key, tag)?)
             }
             TagKey::Ephemeral {
                 key,
                 rotation_exponent,
                 clock_s,
             } => {
-                let ephemeral = Ephemeral::new(IdentityKey::new(key.reveal()), *rotation_exponent)?;
                 let beacons = self.beacons.get_or_init(Beacons::new);
-                Ok(beacons.add(now, ephemeral, *clock_s, tag)?)
+                beacons.add(
+                    now,
+                    &BeaconState::registered(now, key, *rotation_exponent, *clock_s),
+                    tag,
+                )
             }
+        }
+    }
+
+    /// The key of a tag, as it is written down; `None` when it has none.
+    #[must_use]
+    pub fn state(&self, tag: H) -> Option<KeyState> {
+        let address = || self.addresses.get()?.secret(tag).map(KeyState::Resolving);
+        let beacon = || self.beacons.get()?.state(tag).map(KeyState::Ephemeral);
+        address().or_else(beacon)
+    }
+
+    /// Registers the key of a tag that was written down.
+    ///
+    /// # Errors
+    /// [`KeyRefused`] when there is no room, or the key is of a rotation that cannot be.
+    pub fn restore(&self, now: Timestamp, key: &KeyState, tag: H) -> Result<(), KeyRefused> {
+        match key {
+            KeyState::Resolving(key) => Ok(self.addresses.get_or_init(Addresses::new).add(key, tag)?),
+            KeyState::Ephemeral(beacon) => self.beacons.get_or_init(Beacons::new).add(now, beacon, tag),
         }
     }
 
