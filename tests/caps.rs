@@ -13,7 +13,7 @@ use std::sync::Barrier;
 
 use nextbest::engine::condition::Condition;
 use nextbest::engine::spec::{ActionSpec, CapSpec, Spec};
-use nextbest::engine::{OutcomeError, Scratch};
+use nextbest::engine::{Novelty, OutcomeError, Scratch};
 use nextbest::model::{ANSWERS_MAX, Outcome, OutcomeKind, Query, Timestamp};
 
 use support::small;
@@ -131,5 +131,6 @@ fn a_decision_belongs_to_the_person_it_was_made_for() {
     );
     let other = outcome(said.decision_id, "no such action");
     assert_eq!(world.engine.on_outcome(ada, &other), Err(OutcomeError::UnknownAction));
-    assert_eq!(world.engine.on_outcome(ada, &of_ada), Ok(()));
+    assert_eq!(world.engine.on_outcome(ada, &of_ada), Ok(Novelty::New));
+    assert_eq!(world.engine.on_outcome(ada, &of_ada), Ok(Novelty::Duplicate), "once");
 }

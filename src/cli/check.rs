@@ -54,9 +54,9 @@ fn contents(pack: &Pack) -> String {
     [map, journey, actions].join("\n")
 }
 
-/// The most memory that a gateway with this pack takes, and whether this machine has it.
+/// The most memory that a gateway with this pack and a state folder takes, and whether this machine has it.
 fn memory(pack: &Pack) -> String {
-    let worst = WorstCase::of(&pack.spec.settings, &GatewaySettings::from(&pack.serve));
+    let worst = WorstCase::with_state(&pack.spec.settings, &GatewaySettings::from(&pack.serve));
     let line = format!("memory    {worst}");
     match machine_bytes().filter(|machine| worst.total_bytes() > *machine) {
         Some(machine) => format!(

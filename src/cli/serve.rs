@@ -19,6 +19,7 @@ use crate::config::doors::Doors;
 use crate::engine::{Engine, Generation};
 use crate::serve::clock::{Clock, SPEED_MAX};
 use crate::serve::doors::DoorsSettings;
+use crate::serve::durable::{State, state_bytes_max};
 use crate::serve::keys::KeyFolder;
 use crate::serve::overload::memory::machine_bytes;
 use crate::serve::worst_case::{Bytes, WorstCase};
@@ -48,9 +49,10 @@ pub(super) struct Arguments {
     /// TCP address for staff over HTTPS: metrics, hubs and keys, each with a token of `nextbest keys admin`.
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
-    /// The folder for what must survive. It is made if need be; signals are kept in memory only.
+    /// The folder for what must survive: people, consents, signals. It is made if need be; without it a restart starts
+    /// empty.
     #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    state: Option<PathBuf>,
     /// The key folder, as `nextbest keys` makes it.
     #[arg(long, value_name = "DIR", default_value = "keys")]
     keys: PathBuf,
@@ -76,18 +78,23 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let pack = pack::load(&arguments.pack)?;
     let engine = pack::engine(&pack)?;
     let keys = KeyFolder::open(&arguments.keys).map_err(Failure::wrong)?;
-    if let Some(data) = &arguments.data {
-        fs::create_dir_all(data).map_err(|error| Failure::wrong(format!("cannot make {}: {error}", data.display())))?;
-    }
     let clock = Clock::start_scaled(arguments.test_clock_speed);
     let doors = arguments.doors.as_deref().map(|path| doors(path, &pack));
     let doors = doors.transpose()?.unwrap_or_default();
     let mut settings = settings(arguments, &pack, doors);
+    if arguments.state.is_some() {
+        settings.state_bytes_max = state_bytes_max(pack.spec.settings.customers_max);
+    }
     let worst = WorstCase::of(&pack.spec.settings, &settings);
     refuse_what_does_not_fit(&worst)?;
     settings.memory_bytes_max = Some(worst.total_bytes());
     let taking = Arc::clone(&engine);
-    let gateway = Gateway::start(&settings, engine, &keys, clock).map_err(Failure::wrong)?;
+    let gateway = match &arguments.state {
+        None => Gateway::start(&settings, engine, &keys, clock),
+        Some(folder) => Gateway::start_kept(&settings, engine, &keys, clock, &state(folder)?),
+    };
+    let gateway = gateway.map_err(Failure::wrong)?;
+    say!("{}", kept(arguments.state.as_deref(), &gateway));
     say_where(&gateway, &pack, &worst, clock);
     wait_to_stop(|| take_again(&gateway, &arguments.pack, &taking))
         .map_err(|error| Failure::wrong(format!("cannot wait for a signal: {error}")))?;
@@ -111,6 +118,24 @@ fn doors(path: &Path, pack: &Pack) -> Result<DoorsSettings, Failure> {
         ..PathLoss::default()
     };
     DoorsSettings::open(&doors, folder, venue).map_err(Failure::wrong)
+}
+
+fn state(folder: &Path) -> Result<State, Failure> {
+    State::folder(folder).map_err(|error| Failure::wrong(format!("cannot use {}: {error}", folder.display())))
+}
+
+/// What survives a restart, and what did.
+fn kept(folder: Option<&Path>, gateway: &Gateway) -> String {
+    let Some(folder) = folder else {
+        return "state  is kept in memory only: a restart starts empty (--state DIR keeps it)".to_owned();
+    };
+    let read = gateway.recovered();
+    format!(
+        "state  is kept in {}: {} customers and {} later records were read",
+        folder.display(),
+        read.people,
+        read.records
+    )
 }
 
 /// What the pack says, and what the command line says otherwise.

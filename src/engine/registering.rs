@@ -16,7 +16,46 @@ use crate::planted::{Bug, Seam, planted, seam};
 /// A tag of a signal that was refused, by its place among the tags or among the keys.
 pub(super) type Refusals = [Option<TagRefusal>; TAGS_PER_CUSTOMER_MAX];
 
+/// Tags that went over to another person, and whose they were.
+pub(super) type Taken = [Option<(CustomerSlot, TagId)>; TAGS_PER_CUSTOMER_MAX];
+
+/// The bit of a signal's first key in [`Journaled::refused`].
+const KEYS_FROM: usize = 8;
+
 impl Engine {
+    /// Which tags and keys of a signal somebody else carries, so that they are refused; see [`Journaled::refused`].
+    #[must_use]
+    pub fn carried_by_another(&self, customer: CustomerSlot, signal: &Signal<'_>, speaker: Speaker) -> u16 {
+        if speaker == Speaker::Service {
+            return 0;
+        }
+        let tags = signal.tags.iter().copied().take(KEYS_FROM).enumerate();
+        let keys = signal.keys.iter().take(KEYS_FROM).enumerate();
+        let keys = keys.filter_map(|(place, key)| Some((place + KEYS_FROM, stand_in(key)?)));
+        let is_anothers = |tag: &TagId| {
+            let owner = self.tags.find(tag).and_then(|handle| self.tags.owner(handle));
+            owner.is_some_and(|owner| owner != customer)
+        };
+        let refused = tags.chain(keys).filter(|(_, tag)| is_anothers(tag));
+        refused.fold(0, |bits, (place, _)| bits | 1 << place)
+    }
+
+    /// Applies that a person has lost a tag to another, which the journal keeps for them beside the other's signal: when
+    /// the other was erased meanwhile, nobody can read that any more, and the tag is not to come back to whom it was of.
+    pub fn apply_loss(&self, record: Journaled, customer: CustomerSlot, tag: TagId) {
+        if record.position <= self.ledger.applied(customer) {
+            return;
+        }
+        if let Some(handle) = self.tags.find(&tag)
+            && self.tags.owner(handle) == Some(customer)
+        {
+            self.write(customer, |record| record.remove_tag(handle.ix));
+            self.give_back(handle);
+            self.forget_place(customer);
+        }
+        self.ledger.set_applied(customer, record.position);
+    }
+
     /// Refuses a signal that would give a person more tags than one may carry; before anything is changed.
     pub(super) fn check_room(&self, customer: CustomerSlot, signal: &Signal<'_>) -> Result<(), SignalError> {
         if signal.tags.is_empty() && signal.keys.is_empty() {
@@ -50,14 +89,22 @@ impl Engine {
         outcome: &mut SignalOutcome,
     ) {
         for (place, tag) in signal.tags.iter().enumerate() {
-            if let Err(refusal) = self.register_tag(record, customer, *tag, None, speaker) {
+            if record.refused >> place & 1 == 1 {
+                outcome.refuse_tag(place, TagRefusal::CarriedByAnother);
+                continue;
+            }
+            if let Err(refusal) = self.register_tag(record, customer, (*tag, None), speaker, outcome) {
                 outcome.refuse_tag(place, refusal);
             }
         }
         for (place, key) in signal.keys.iter().enumerate() {
+            if record.refused >> (place + KEYS_FROM) & 1 == 1 {
+                outcome.refuse_key(place, TagRefusal::CarriedByAnother);
+                continue;
+            }
             let registered = stand_in(key)
                 .ok_or(TagRefusal::TableFull)
-                .and_then(|tag| self.register_tag(record, customer, tag, Some(key), speaker));
+                .and_then(|tag| self.register_tag(record, customer, (tag, Some(key)), speaker, outcome));
             if let Err(refusal) = registered {
                 outcome.refuse_key(place, refusal);
             }
@@ -68,9 +115,9 @@ impl Engine {
         &self,
         record: Journaled,
         customer: CustomerSlot,
-        tag: TagId,
-        key: Option<&TagKey>,
+        (tag, key): (TagId, Option<&TagKey>),
         speaker: Speaker,
+        outcome: &mut SignalOutcome,
     ) -> Result<(), TagRefusal> {
         if !self
             .record(customer)
@@ -99,6 +146,7 @@ impl Engine {
         }
         let (handle, before) = self.tags.register(tag, customer).map_err(|_| TagRefusal::TableFull)?;
         if let (Some(before), Some(former)) = (before, known) {
+            outcome.take(before, tag);
             self.write(before, |record| record.remove_tag(former.ix));
             if !planted(Bug::TagTakenKeepsPlace) {
                 self.forget_place(before);

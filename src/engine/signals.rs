@@ -11,9 +11,9 @@ use super::journey::Happening;
 use super::ledger::UNJOURNALED;
 use super::novelty::Novelty;
 use super::record::{Record, TAGS_PER_CUSTOMER_MAX};
-use super::registering::Refusals;
+use super::registering::{Refusals, Taken};
 use super::{Engine, Generation};
-use crate::model::{Outcome, OutcomeKind, Property, Purpose, Signal, SignalKind, TagRefusal, Timestamp, Value};
+use crate::model::{Outcome, OutcomeKind, Property, Purpose, Signal, SignalKind, TagId, TagRefusal, Timestamp, Value};
 use crate::planted::{Bug, planted};
 
 /// When something is applied, and as which record of a journal.
@@ -23,6 +23,9 @@ pub struct Journaled {
     pub at: Timestamp,
     /// Its position in the journal. What is not above that of the last record which was applied changes nothing.
     pub position: u64,
+    /// Of a signal: which of its tags, from bit 0, and keys, from bit 8, somebody else carried when it was taken, so that
+    /// they were refused. The other may have been erased since.
+    pub refused: u16,
 }
 
 impl Journaled {
@@ -31,6 +34,7 @@ impl Journaled {
         Self {
             at,
             position: UNJOURNALED,
+            refused: 0,
         }
     }
 }
@@ -48,6 +52,8 @@ pub struct SignalOutcome {
     pub tags: Refusals,
     /// Why, by the place among the signal's keys.
     pub keys: Refusals,
+    /// Tags that went over, and whose they were.
+    pub taken: Taken,
 }
 
 impl SignalOutcome {
@@ -55,6 +61,12 @@ impl SignalOutcome {
         Self {
             is_duplicate: true,
             ..Self::default()
+        }
+    }
+
+    pub(super) fn take(&mut self, from: CustomerSlot, tag: TagId) {
+        if let Some(entry) = self.taken.iter_mut().find(|entry| entry.is_none()) {
+            *entry = Some((from, tag));
         }
     }
 

@@ -250,7 +250,8 @@ pub struct Settings {
     /// The events by which a service says that a customer is at a place, such as a sale or a ticket scan: what the hubs
     /// hear of them there teaches the radio map. Indices into [`Vocabulary::events`]; default: the served event.
     pub passage_events: Vec<u16>,
-    /// Signal ids remembered so that each is applied once; default 65,536.
+    /// Signal ids remembered so that each is applied once; default 2,097,152: the last
+    /// 1,048,576 at least.
     pub message_ids_max: u32,
     /// Path loss of the radio: dBm at one metre, and its exponent. Defaults -59 and 1.8.
     pub path_loss_1m_dbm: f32,
@@ -274,7 +275,7 @@ impl Default for Settings {
             phase: None,
             served_event: None,
             passage_events: Vec::new(),
-            message_ids_max: 65_536,
+            message_ids_max: 2_097_152,
             path_loss_1m_dbm: -59.0,
             path_loss_exponent: 1.8,
         }

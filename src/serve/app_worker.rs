@@ -47,7 +47,12 @@ impl AppWorker {
         query: &Query<'_>,
         write: impl FnOnce(&Decision<'_>) -> R,
     ) -> R {
-        let Shared { engine, metrics, .. } = &*self.shared;
+        let Shared {
+            engine,
+            metrics,
+            keeper,
+            ..
+        } = &*self.shared;
         let began = latency::start();
         let generation = engine.generation();
         let mut scratch = self.scratch.borrow_mut();
@@ -56,6 +61,7 @@ impl AppWorker {
             std::hint::spin_loop();
         }
         metrics.decided(began.elapsed());
+        keeper.decided(now, customer, &generation, &decision);
         write(&decision)
     }
 

@@ -1,5 +1,5 @@
-//! The only clock of the gateway: monotonic microseconds since it started, and the wall clock for tokens and
-//! certificates.
+//! The only clock of the gateway: monotonic microseconds since it first started, and the wall clock for tokens and
+//! certificates. With a state folder it goes on after a restart where the last record was, or later.
 //!
 //! Everything below the shell takes `now` as an argument, so one value of this type drives gateway, demo and
 //! crowd alike. A test clock runs a stated number of times faster than real time; it is for replaying recordings
@@ -19,6 +19,8 @@ pub const SPEED_MAX: f64 = 1_000.0;
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     source: Source,
+    /// What it showed when it started.
+    shown: Timestamp,
     speed: f64,
 }
 
@@ -48,6 +50,7 @@ impl Clock {
         };
         Self {
             source: Source::Machine(instant()),
+            shown: Timestamp::default(),
             speed,
         }
     }
@@ -58,7 +61,17 @@ impl Clock {
     pub fn of_runtime(unix_ms: &'static AtomicU64) -> Self {
         Self {
             source: Source::Runtime(tokio::time::Instant::now(), unix_ms),
+            shown: Timestamp::default(),
             speed: 1.0,
+        }
+    }
+
+    /// The same clock, which shows at least `at` from here on.
+    #[must_use]
+    pub fn not_before(self, at: Timestamp) -> Self {
+        Self {
+            shown: self.shown.after(at.since(self.now())),
+            ..self
         }
     }
 
@@ -72,7 +85,7 @@ impl Clock {
             Source::Machine(origin) => instant().saturating_duration_since(origin),
             Source::Runtime(origin, _) => origin.elapsed(),
         };
-        Timestamp::from_micros(u64::try_from(self.scaled(elapsed).as_micros()).unwrap_or(u64::MAX))
+        self.shown.after(self.scaled(elapsed))
     }
 
     /// How many times as fast as real time the clock runs.
@@ -159,6 +172,15 @@ mod tests {
         assert_eq!(Clock::start_scaled(f64::NAN).speed(), 1.0);
         assert_eq!(Clock::start_scaled(-3.0).speed(), 1.0 / SPEED_MAX);
         assert_eq!(Clock::start_scaled(1e9).speed(), SPEED_MAX);
+    }
+
+    #[test]
+    fn a_clock_goes_on_from_where_it_was() {
+        let clock = Clock::start();
+        let later = Timestamp::from_millis(86_400_000);
+        assert!(clock.not_before(later).now() >= later);
+        let resumed = clock.not_before(later).not_before(Timestamp::from_millis(5));
+        assert!(resumed.now() >= later, "never back");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 
 use nextbest_proto::error::TABLE;
 
+use super::durable::Keeper;
 use super::hub_book;
 use super::hub_exposition;
 use super::metrics::{COUNTERS, DECIDE_BUCKETS_NS, Gauge, Metrics};
@@ -34,7 +35,61 @@ fn write_all(shared: &Shared, text: &mut String) -> fmt::Result {
     write_identities(&shared.engine.identities(), text)?;
     write_engine(shared, text)?;
     write_overload(&shared.overload, text)?;
+    write_journal(&shared.keeper, text)?;
     hub_exposition::write(&hub_book::statuses(shared), text)
+}
+
+/// Nothing without a state folder.
+fn write_journal(keeper: &Keeper, text: &mut String) -> fmt::Result {
+    let Some((counts, decisions_refused)) = keeper.counts() else {
+        return Ok(());
+    };
+    let decisions_refused = decisions_refused.saturating_add(counts.refused_unawaited);
+    let has_failed = u64::from(keeper.failure().is_some());
+    let series = [
+        (
+            "records_total",
+            "Records that the journal has taken.",
+            "counter",
+            counts.appended,
+        ),
+        (
+            "syncs_total",
+            "Batches that were made durable.",
+            "counter",
+            counts.batches,
+        ),
+        (
+            "bytes_total",
+            "Bytes that were written to the journal.",
+            "counter",
+            counts.bytes,
+        ),
+        (
+            "refused_total",
+            "Signals and outcomes refused because the journal was full.",
+            "counter",
+            counts.refused,
+        ),
+        (
+            "decisions_lost_total",
+            "Decisions that were not written down.",
+            "counter",
+            decisions_refused,
+        ),
+        (
+            "failed",
+            "1 when the journal has failed and takes nothing until a restart.",
+            "gauge",
+            has_failed,
+        ),
+    ];
+    for (name, help, kind, value) in series {
+        let name = format!("nextbest_journal_{name}");
+        head(text, &name, help, kind)?;
+        writeln!(text, "{name} {value}")?;
+    }
+    Ok(())
 }
 
 fn write_counters(metrics: &Metrics, text: &mut String) -> fmt::Result {

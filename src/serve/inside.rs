@@ -15,15 +15,17 @@ use tokio::task::{JoinHandle, spawn_local};
 
 use super::access::AccessBook;
 use super::app_worker::AppWorker;
+use super::binding::check_venue;
 use super::clock::Clock;
+use super::durable::Opened;
 use super::endpoint::Source;
 use super::hub_worker::{self, HubWorker};
 use super::keys::KeyFolder;
 use super::listener::Listener;
 use super::metrics::{Gauge, Metrics};
 use super::overload::Overload;
-use super::shared::Stage;
-use super::{GatewaySettings, StartError, app_session, check_venue, hub_session, share, ticking};
+use super::shared::{Stage, share};
+use super::{GatewaySettings, StartError, app_session, hub_session, ticking};
 use crate::engine::Engine;
 use crate::journal::Journal;
 
@@ -58,7 +60,13 @@ impl Inside {
         let access = Arc::new(AccessBook::open(keys, apps, hubs)?);
         let overload = Arc::new(Overload::on(clock));
         let venue_id = keys.venue_id().to_owned();
-        let (shared, stage) = share(settings, engine, (&access, venue_id), clock, journal, &overload);
+        let (shared, stage) = share(
+            settings,
+            &Opened::unsealed(engine, clock, journal),
+            (&access, venue_id),
+            &overload,
+        );
+        stage.send_replace(Stage::Serving);
         let failed = |name| move |reason| StartError::Thread { name, reason };
         let hub_listener =
             Listener::new(Arc::clone(&shared), given(hub_socket), hubs, Gauge::Hubs).map_err(failed("hubs"))?;

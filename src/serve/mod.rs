@@ -19,10 +19,12 @@ pub mod admin;
 pub mod admission;
 mod app_session;
 mod app_worker;
+mod binding;
 pub mod certificate;
 pub mod clock;
 mod closing;
 pub mod doors;
+pub mod durable;
 mod endpoint;
 mod exposition;
 mod http;
@@ -33,6 +35,7 @@ mod hub_worker;
 pub mod identities;
 pub mod inside;
 mod intake;
+mod kept;
 pub mod key_maker;
 pub mod keys;
 mod latency;
@@ -42,6 +45,7 @@ pub mod metrics;
 pub mod overload;
 mod push;
 mod readings;
+mod refusals;
 mod request_stream;
 mod requests;
 mod service_requests;
@@ -56,7 +60,7 @@ pub mod transport;
 pub mod worst_case;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -71,22 +75,21 @@ use self::access::{AccessBook, ReloadError};
 use self::admin::Door;
 use self::admin::audit::{Audit, LogAudit};
 use self::app_worker::AppWorker;
+use self::binding::{bind_doors, bind_https, bind_udp, check_venue, thread_of};
 use self::clock::Clock;
 use self::doors::{DoorAddrs, DoorSockets, DoorsSettings};
+use self::durable::{Housekeeping, Keeper, OpenStateError, Opened, Recovered, State};
 use self::endpoint::Source;
-use self::hub_book::HubBook;
 use self::hub_worker::HubWorker;
 use self::identities::IdentityLimits;
 use self::keys::{KeyFolder, KeysError};
 use self::listener::Listener;
 use self::metrics::{Counter, Gauge, Metrics};
 use self::overload::{Beat, Overload};
-use self::shared::{Shared, Stage};
-use self::subscribers::Subscribers;
+use self::shared::{Shared, Stage, share};
 use self::transport::{Limits, TransportError};
 use crate::config::ServeSettings;
 use crate::engine::Engine;
-use crate::journal::{Journal, Volatile};
 
 /// Where a gateway listens, and how. A port of 0 takes a free one.
 #[derive(Clone, Debug)]
@@ -111,6 +114,8 @@ pub struct GatewaySettings {
     pub drain_wait: Duration,
     /// The doors for other makers' hubs; by default all are shut.
     pub doors: DoorsSettings,
+    /// The most memory that keeping the state takes; 0: none is kept.
+    pub state_bytes_max: u64,
     /// The bound on memory that was printed; close to it work is shed. `None`: there is none.
     pub memory_bytes_max: Option<u64>,
     /// What each query costs beside its decide, so that a test can overload a gateway with the load that one machine
@@ -138,6 +143,7 @@ impl Default for GatewaySettings {
             busy_poll: false,
             drain_wait: Duration::from_secs(1),
             doors: DoorsSettings::default(),
+            state_bytes_max: 0,
             memory_bytes_max: None,
             test_query_cost: Duration::ZERO,
             audit: Arc::new(LogAudit),
@@ -168,6 +174,7 @@ impl From<&ServeSettings> for GatewaySettings {
             busy_poll: false,
             drain_wait: Duration::from_secs(u64::from(pack.drain_s)).min(DRAIN_WAIT_MAX),
             doors: DoorsSettings::default(),
+            state_bytes_max: 0,
             memory_bytes_max: None,
             test_query_cost: Duration::ZERO,
             audit: Arc::new(LogAudit),
@@ -178,6 +185,9 @@ impl From<&ServeSettings> for GatewaySettings {
 /// Why a gateway could not be started.
 #[derive(Debug, Error)]
 pub enum StartError {
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    State(#[from] OpenStateError),
     /// A key or certificate cannot be used.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -224,10 +234,15 @@ pub struct Gateway {
     overload: Arc<Overload>,
     stage: watch::Sender<Stage>,
     threads: Vec<JoinHandle<()>>,
+    keeper: Arc<Keeper>,
+    clock: Clock,
+    recovered: Recovered,
+    /// Last, so that what the threads took is kept.
+    housekeeping: Option<Housekeeping>,
 }
 
 impl Gateway {
-    /// Starts a gateway around an engine. Signals are kept by [`Volatile`], which survives nothing.
+    /// Starts a gateway around an engine. What it learns survives nothing.
     ///
     /// # Errors
     /// [`StartError`]; nothing runs then.
@@ -237,68 +252,60 @@ impl Gateway {
         keys: &KeyFolder,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        Self::start_with(settings, engine, keys, clock, Arc::new(Volatile::default()))
+        check_venue(&engine, keys)?;
+        let opened = Opened::volatile(engine, clock);
+        Self::start_with(settings, keys, opened)
     }
 
-    /// Starts a gateway that keeps signals in `journal`.
+    /// Starts a gateway that keeps its state, around an engine that knows nobody. Reads first what was kept, and answers
+    /// nobody before that is done but who asks whether it is ready. The clock goes on where it was.
     ///
     /// # Errors
     /// [`StartError`]; nothing runs then.
-    pub fn start_with(
+    pub fn start_kept(
         settings: &GatewaySettings,
         engine: Arc<Engine>,
         keys: &KeyFolder,
         clock: Clock,
-        journal: Arc<dyn Journal>,
+        state: &State,
     ) -> Result<Self, StartError> {
         check_venue(&engine, keys)?;
-        let (apps, hubs) = (settings.apps, settings.hubs);
-        let access = Arc::new(AccessBook::open(keys, apps, hubs)?);
+        let opened = Opened::open(engine, state, clock)?;
+        Self::start_with(settings, keys, opened)
+    }
+
+    fn start_with(settings: &GatewaySettings, keys: &KeyFolder, opened: Opened) -> Result<Self, StartError> {
+        let access = Arc::new(AccessBook::open(keys, settings.apps, settings.hubs)?);
         let (app_socket, app_addr) = bind_udp("apps", settings.listen)?;
         let (hub_socket, hub_addr) = bind_udp("hubs", settings.listen_hubs)?;
         let (doors, http) = (bind_doors(&settings.doors)?, bind_https(settings)?);
         let overload = Arc::new(Overload::default());
         let venue_id = keys.venue_id().to_owned();
-        let (shared, stage) = share(settings, engine, (&access, venue_id), clock, journal, &overload);
-        let metrics = Arc::clone(&shared.metrics);
-        let http_addrs = http.iter().map(|(door, _, address)| (*door, *address)).collect();
+        let (shared, stage) = share(settings, &opened, (&access, venue_id), &overload);
         let mut gateway = Self {
             app_addr,
             hub_addr,
-            http_addrs,
+            http_addrs: http.iter().map(|(door, _, address)| (*door, *address)).collect(),
             door_addrs: doors.addrs(),
             access,
-            metrics,
+            metrics: Arc::clone(&shared.metrics),
             overload,
             stage,
             threads: Vec::new(),
+            keeper: Arc::clone(&opened.keeper),
+            clock: opened.clock,
+            recovered: Recovered::default(),
+            housekeeping: None,
         };
-        let drain_wait = settings.drain_wait.min(DRAIN_WAIT_MAX);
-
-        let of_hubs = Arc::clone(&shared);
-        gateway.thread("hubs", false, move || {
-            let listener = Listener::new(Arc::clone(&of_hubs), Source::Machine(hub_socket), hubs, Gauge::Hubs)?;
-            let worker = Rc::new(HubWorker::new(Arc::clone(&of_hubs)));
-            tokio::task::spawn_local(overload::beat(Arc::clone(&of_hubs), Beat::Hubs));
-            tokio::task::spawn_local(ticking::run(of_hubs));
-            tokio::task::spawn_local(hub_worker::close_refused(Rc::clone(&worker)));
-            Ok(listener.run(drain_wait, move |connection| {
-                hub_session::run(Rc::clone(&worker), connection)
-            }))
-        })?;
-        let (of_apps, query_cost) = (Arc::clone(&shared), settings.test_query_cost);
-        let identities = settings.identities;
-        gateway.thread("apps", settings.busy_poll, move || {
-            let listener = Listener::new(Arc::clone(&of_apps), Source::Machine(app_socket), apps, Gauge::Apps)?;
-            tokio::task::spawn_local(overload::beat(Arc::clone(&of_apps), Beat::Apps));
-            let worker = Rc::new(AppWorker::new(of_apps, query_cost, identities));
-            Ok(listener.run(drain_wait, move |connection| {
-                app_session::run(Rc::clone(&worker), connection)
-            }))
-        })?;
+        gateway.open_http(&shared, http)?;
+        if let Some((recovered, housekeeping)) = opened.recover()? {
+            (gateway.recovered, gateway.housekeeping) = (recovered, Some(housekeeping));
+        }
+        gateway.open_hubs(&shared, settings, hub_socket)?;
+        gateway.open_apps(&shared, settings, app_socket)?;
         gateway.look_after(&shared, settings.memory_bytes_max)?;
         gateway.open_doors(&shared, &settings.doors, doors)?;
-        gateway.open_http(&shared, http)?;
+        gateway.stage.send_replace(Stage::Serving);
         Ok(gateway)
     }
 
@@ -312,6 +319,12 @@ impl Gateway {
     #[must_use]
     pub const fn hub_addr(&self) -> SocketAddr {
         self.hub_addr
+    }
+
+    /// The gateway's clock.
+    #[must_use]
+    pub const fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Where health checks come in, as far as that was asked for.
@@ -377,6 +390,45 @@ impl Gateway {
         }
     }
 
+    fn open_hubs(
+        &mut self,
+        shared: &Arc<Shared>,
+        settings: &GatewaySettings,
+        socket: UdpSocket,
+    ) -> Result<(), StartError> {
+        let (shared, hubs) = (Arc::clone(shared), settings.hubs);
+        let drain_wait = settings.drain_wait.min(DRAIN_WAIT_MAX);
+        self.thread("hubs", false, move || {
+            let listener = Listener::new(Arc::clone(&shared), Source::Machine(socket), hubs, Gauge::Hubs)?;
+            let worker = Rc::new(HubWorker::new(Arc::clone(&shared)));
+            tokio::task::spawn_local(overload::beat(Arc::clone(&shared), Beat::Hubs));
+            tokio::task::spawn_local(ticking::run(shared));
+            tokio::task::spawn_local(hub_worker::close_refused(Rc::clone(&worker)));
+            Ok(listener.run(drain_wait, move |connection| {
+                hub_session::run(Rc::clone(&worker), connection)
+            }))
+        })
+    }
+
+    fn open_apps(
+        &mut self,
+        shared: &Arc<Shared>,
+        settings: &GatewaySettings,
+        socket: UdpSocket,
+    ) -> Result<(), StartError> {
+        let (shared, apps, query_cost) = (Arc::clone(shared), settings.apps, settings.test_query_cost);
+        let identities = settings.identities;
+        let drain_wait = settings.drain_wait.min(DRAIN_WAIT_MAX);
+        self.thread("apps", settings.busy_poll, move || {
+            let listener = Listener::new(Arc::clone(&shared), Source::Machine(socket), apps, Gauge::Apps)?;
+            tokio::task::spawn_local(overload::beat(Arc::clone(&shared), Beat::Apps));
+            let worker = Rc::new(AppWorker::new(shared, query_cost, identities));
+            Ok(listener.run(drain_wait, move |connection| {
+                app_session::run(Rc::clone(&worker), connection)
+            }))
+        })
+    }
+
     /// Starts the threads that no peer talks to.
     fn look_after(&mut self, shared: &Arc<Shared>, memory_bytes_max: Option<u64>) -> Result<(), StartError> {
         let (of_watch, of_learning) = (Arc::clone(shared), Arc::clone(shared));
@@ -421,80 +473,4 @@ impl Gateway {
         self.threads.push(thread);
         Ok(())
     }
-}
-
-/// What all sessions of a gateway share, and how it is told to go.
-fn share(
-    settings: &GatewaySettings,
-    engine: Arc<Engine>,
-    (access, venue_id): (&Arc<AccessBook>, String),
-    clock: Clock,
-    journal: Arc<dyn Journal>,
-    overload: &Arc<Overload>,
-) -> (Arc<Shared>, watch::Sender<Stage>) {
-    let (stage, stage_receiver) = watch::channel(Stage::Serving);
-    let hub_book = HubBook::new(engine.generation().venue().hubs.len());
-    let shared = Shared {
-        engine,
-        clock,
-        metrics: Arc::default(),
-        journal,
-        access: Arc::clone(access),
-        audit: Arc::clone(&settings.audit),
-        venue_id,
-        subscribers: Subscribers::default(),
-        hub_book,
-        overload: Arc::clone(overload),
-        requests_open_max: settings.apps.bidi_streams_max,
-        stage: stage_receiver,
-    };
-    (Arc::new(shared), stage)
-}
-
-fn check_venue(engine: &Engine, keys: &KeyFolder) -> Result<(), StartError> {
-    let generation = engine.generation();
-    let pack = &generation.venue().id;
-    if pack == keys.venue_id() {
-        return Ok(());
-    }
-    Err(StartError::Venue {
-        keys: keys.venue_id().to_owned(),
-        pack: pack.clone(),
-    })
-}
-
-fn bind_doors(settings: &DoorsSettings) -> Result<DoorSockets, StartError> {
-    let http = settings.http.as_ref().map(|door| bind_tcp("other hubs", door.listen));
-    let udp = settings.udp.map(|address| bind_udp("other hubs", address));
-    let listener = settings.mqtt.listener.as_ref();
-    let mqtt = listener.map(|listener| bind_tcp("hubs that speak MQTT", listener.address));
-    Ok(DoorSockets {
-        http: http.transpose()?.map(|(socket, _)| socket),
-        udp: udp.transpose()?.map(|(socket, _)| socket),
-        mqtt: mqtt.transpose()?.map(|(socket, _)| socket),
-    })
-}
-
-fn bind_udp(what: &'static str, address: SocketAddr) -> Result<(std::net::UdpSocket, SocketAddr), StartError> {
-    let bound = listener::bind(address).and_then(|socket| socket.local_addr().map(|bound| (socket, bound)));
-    bound.map_err(|reason| StartError::Bind { what, address, reason })
-}
-
-fn bind_https(settings: &GatewaySettings) -> Result<Vec<(Door, TcpListener, SocketAddr)>, StartError> {
-    let public = settings.http.map(|address| (Door::Public, "health checks", address));
-    let admin = settings.admin.map(|address| (Door::Admin, "staff", address));
-    let bind = |(door, what, address)| bind_tcp(what, address).map(|(socket, bound)| (door, socket, bound));
-    public.into_iter().chain(admin).map(bind).collect()
-}
-
-const fn thread_of(door: Door) -> &'static str {
-    match door {
-        Door::Public => "http",
-        Door::Admin => "admin",
-    }
-}
-
-fn bind_tcp(what: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let bound = TcpListener::bind(address).and_then(|socket| socket.local_addr().map(|bound| (socket, bound)));
-    bound.map_err(|reason| StartError::Bind { what, address, reason })
 }

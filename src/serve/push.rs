@@ -76,7 +76,7 @@ fn decide(session: &Session, customer: CustomerSlot, out: &mut BytesMut) {
         .placements
         .iter()
         .any(|name| name == PLACEMENT);
-    if !has_pushes || session.is_over() {
+    if !has_pushes || session.is_over() || !session.is_current() {
         return shared.metrics.count(Counter::PushNothing);
     }
     if shared.overload.sheds(Step::Pushes) {

@@ -18,17 +18,17 @@ use quinn::{Connection, VarInt};
 use tokio::sync::Notify;
 
 use super::app_worker::AppWorker;
+use super::durable::Until;
 use super::metrics::Counter;
 use super::overload::{RETRY_AFTER_MS, Step};
+use super::refusals::{journal_error, not_taken, token_error, wire_error};
 use super::request_stream::error_reply;
 use super::speaker::Speaker;
 use super::stream_watch::StreamWatch;
-use super::token::{Role, TokenError};
+use super::token::Role;
 use super::transport::SERVICE_STREAMS_MAX;
-use crate::engine::customer::NoRoom;
 use crate::engine::decide::message::LocaleIx;
-use crate::engine::{CustomerSlot, OutcomeError, SignalError, VenueSignalError};
-use crate::journal::{JournalError, Position, Record, RecordKind};
+use crate::engine::{CustomerSlot, Speaker as Says};
 use crate::model::{Decision, Timestamp};
 use crate::planted::{Bug, planted};
 use crate::wire::{self, Body, QueryRequest, WireError};
@@ -60,7 +60,7 @@ pub(super) enum Then {
 /// An acknowledgement that waits until its record is durable.
 pub(super) struct Waiting {
     request_id: u64,
-    position: Position,
+    until: Until,
     reply: app_reply::Body,
 }
 
@@ -155,12 +155,12 @@ impl Session {
 
     /// Waits for the journal, then puts the acknowledgement into `out`.
     pub(super) async fn acknowledge(&self, waiting: Waiting, out: &mut BytesMut) {
-        let journal = &self.worker.shared.journal;
-        let durable = poll_fn(|cx| {
+        let keeper = &self.worker.shared.keeper;
+        let durable = poll_fn(|context| {
             if planted(Bug::AcknowledgedBeforeDurable) {
                 return Poll::Ready(Ok(()));
             }
-            journal.poll_durable(waiting.position, cx.waker())
+            keeper.poll_durable(waiting.until, context)
         });
         let body = match durable.await {
             Ok(()) => waiting.reply,
@@ -187,7 +187,8 @@ impl Session {
     /// The customer whose zone changes this session wants to hear of. A service has none.
     pub(super) fn subscribed_customer(&self) -> Option<CustomerSlot> {
         let speaker = self.speaker.borrow();
-        speaker.as_ref().filter(|speaker| speaker.wants_pushes)?.customer
+        let customer = &speaker.as_ref().filter(|speaker| speaker.wants_pushes)?.customer;
+        customer.get().map(|who| who.slot)
     }
 
     /// The language of the hello.
@@ -202,6 +203,13 @@ impl Session {
     /// Whether the token has ended or was revoked.
     pub(super) fn is_over(&self) -> bool {
         self.speaker(self.worker.shared.clock.now()).is_err()
+    }
+
+    /// Whether the customer of this session is still who they were when they last asked.
+    pub(super) fn is_current(&self) -> bool {
+        let speaker = self.speaker.borrow();
+        let customer = speaker.as_ref().and_then(|speaker| speaker.customer.get());
+        customer.is_some_and(|who| self.worker.shared.keeper.is_current(who))
     }
 
     fn refuse(&self, request_id: u64, error: v1::Error, out: &mut BytesMut) -> Then {
@@ -230,14 +238,17 @@ impl Session {
             .map_err(token_error)?;
         let joined = self.worker.identities.join(shared.clock.now(), &principal)?;
         let customer = match principal.role {
-            Role::Customer => Some(shared.engine.customer(&principal.subject).map_err(no_room)?),
+            Role::Customer => {
+                let who = shared.keeper.customer(shared.clock.now(), &principal.subject);
+                Some(who.map_err(|error| not_taken(&error))?)
+            }
             Role::Service => None,
         };
         let generation = shared.engine.generation();
         let requests_open_max = self.grant_streams(principal.role);
         let token_expires_in_s = principal.expires_unix_s.saturating_sub(unix_s);
         let speaker = Speaker {
-            customer,
+            customer: Cell::new(customer),
             subjects: RefCell::default(),
             locale: generation.locale_for(&hello.locale),
             expires: shared.clock.moment_of(principal.expires_unix_s),
@@ -282,7 +293,7 @@ impl Session {
         let shared = &self.worker.shared;
         let now = shared.clock.now();
         let speaker = self.asking(now)?;
-        let (_subject, customer) = speaker.customer(&shared.engine, request.subject)?;
+        let customer = speaker.customer(&shared.keeper, now, request.subject)?.slot;
         let is_service = speaker.role() == Role::Service;
         self.worker.admit(came, now, customer, request, is_service)?;
         self.worker
@@ -303,24 +314,17 @@ impl Session {
             self.check_step(Step::Signals)?;
         }
         let is_of_venue = speaker.role() == Role::Service && message.subject.is_empty();
-        let (position, applied) = if is_of_venue {
-            let position = self.append(came, RecordKind::VenueSignal, bytes)?;
-            (
-                position,
-                shared
-                    .engine
-                    .on_venue_signal(came, &signal)
-                    .map_err(|error| venue_signal_error(&error))?,
-            )
+        let taken = if is_of_venue {
+            shared.keeper.venue_signal(came, &signal)
         } else {
-            let (_subject, customer) = speaker.customer(&shared.engine, &message.subject)?;
-            let position = self.append(came, RecordKind::Signal, bytes)?;
-            let applied = match speaker.role() {
-                Role::Service => shared.engine.on_signal(came, customer, &signal),
-                Role::Customer => shared.engine.on_own_signal(came, customer, &signal),
+            let who = speaker.customer(&shared.keeper, came, &message.subject)?;
+            let says = match speaker.role() {
+                Role::Service => Says::Service,
+                Role::Customer => Says::Customer,
             };
-            (position, applied.map_err(|error| signal_error(&error))?)
+            shared.keeper.signal(came, who, &signal, says, bytes)
         };
+        let (applied, until) = taken.map_err(|error| not_taken(&error))?;
         let duplicate = applied.is_duplicate;
         let tags_refused = wire::tags_refused(&message, &applied.tags, &applied.keys);
         shared.metrics.count(if duplicate {
@@ -335,7 +339,7 @@ impl Session {
         };
         Ok(Then::AwaitDurable(Waiting {
             request_id,
-            position,
+            until,
             reply: app_reply::Body::SignalAck(ack),
         }))
     }
@@ -345,19 +349,16 @@ impl Session {
         let speaker = self.asking(came)?;
         let message = v1::Outcome::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let outcome = wire::read_outcome(&message).map_err(wire_error)?;
-        let (_subject, customer) = speaker.customer(&shared.engine, &message.subject)?;
-        let position = self.append(came, RecordKind::Outcome, bytes)?;
-        shared
-            .engine
-            .on_outcome(customer, &outcome)
-            .map_err(|error| outcome_error(&error))?;
+        let who = speaker.customer(&shared.keeper, came, &message.subject)?;
+        let taken = shared.keeper.outcome(came, who, &outcome, bytes);
+        let until = taken.map_err(|error| not_taken(&error))?;
         shared.metrics.count(Counter::OutcomeTaken);
         let ack = v1::OutcomeAck {
             decision_id: message.decision_id,
         };
         Ok(Then::AwaitDurable(Waiting {
             request_id,
-            position,
+            until,
             reply: app_reply::Body::OutcomeAck(ack),
         }))
     }
@@ -398,21 +399,6 @@ impl Session {
         speaker.check(&self.worker.shared.access, now).map_err(token_error)?;
         Ok(speaker)
     }
-
-    fn append(&self, at: Timestamp, kind: RecordKind, payload: &[u8]) -> Result<Position, v1::Error> {
-        // A volatile journal has no vault, and so no name for a person.
-        let record = Record {
-            at,
-            kind,
-            subject: None,
-            payload,
-        };
-        self.worker
-            .shared
-            .journal
-            .append(&record)
-            .map_err(|error| journal_error(&error))
-    }
 }
 
 /// Puts a reply into `out`.
@@ -425,63 +411,4 @@ pub(super) fn reply(request_id: u64, body: app_reply::Body, out: &mut BytesMut) 
         out,
     );
     Then::Next
-}
-
-/// What a peer is told whose bytes make no sense.
-pub(super) fn wire_error(error: WireError) -> v1::Error {
-    v1::Error::because(error.code(), error.to_string())
-}
-
-fn token_error(error: TokenError) -> v1::Error {
-    v1::Error::because(error.code(), error.to_string())
-}
-
-pub(super) fn no_room(error: NoRoom) -> v1::Error {
-    match error {
-        NoRoom::Full(_) => v1::Error::new(ErrorCode::TableFull),
-        NoRoom::IdLength(_) => v1::Error::because(ErrorCode::InvalidField, error.to_string()),
-        NoRoom::SlotTaken => v1::Error::because(ErrorCode::Internal, error.to_string()),
-    }
-}
-
-fn journal_error(error: &JournalError) -> v1::Error {
-    match error {
-        JournalError::Full => v1::Error::new(ErrorCode::Overloaded).after(RETRY_AFTER_MS),
-        JournalError::TooLong(_) => v1::Error::because(ErrorCode::InvalidField, error.to_string()),
-        JournalError::Closed => v1::Error::because(ErrorCode::NotReady, "the gateway is going; ask another, or again"),
-        JournalError::Poisoned | JournalError::Io(_) | JournalError::Damaged { .. } => v1::Error::because(
-            ErrorCode::NotReady,
-            "the gateway's journal has failed; signals are not taken",
-        ),
-    }
-}
-
-fn signal_error(error: &SignalError) -> v1::Error {
-    let code = match error {
-        SignalError::NoMessageId => ErrorCode::InvalidField,
-        SignalError::Conflict => ErrorCode::MessageIdConflict,
-        SignalError::NoCustomer => ErrorCode::UnknownSubject,
-        SignalError::TooManyTags => ErrorCode::TooManyIdentities,
-    };
-    v1::Error::because(code, error.to_string())
-}
-
-fn venue_signal_error(error: &VenueSignalError) -> v1::Error {
-    // What the sender wrote stays out of the sentence: an error is also logged.
-    let sentence = match error {
-        VenueSignalError::Signal(error) => return signal_error(error),
-        VenueSignalError::UnknownEvent(_) => "a signal without a subject is expected to be an event of the venue",
-        VenueSignalError::UnknownPlace(_) => "the property `place` is expected to be the id of a place of the venue",
-        VenueSignalError::UnknownProduct(_) => "the property `product` is expected to be one of the pack's wants",
-        VenueSignalError::UnknownPhase(_) => "the property `phase` is expected to be one of the pack's phases",
-    };
-    v1::Error::because(ErrorCode::InvalidField, sentence)
-}
-
-fn outcome_error(error: &OutcomeError) -> v1::Error {
-    let code = match error {
-        OutcomeError::UnknownDecision => ErrorCode::UnknownDecision,
-        OutcomeError::UnknownAction => ErrorCode::InvalidField,
-    };
-    v1::Error::because(code, error.to_string())
 }

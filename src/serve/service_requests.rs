@@ -11,7 +11,8 @@ use prost::Message as _;
 use super::hub_book;
 use super::overload::Step;
 use super::readings::readings_since;
-use super::requests::{Session, Then, no_room, reply, wire_error};
+use super::refusals::{not_taken, wire_error};
+use super::requests::{Session, Then, reply};
 use crate::model::Timestamp;
 use crate::wire::{self, WireError};
 
@@ -43,9 +44,10 @@ impl Session {
         self.check_step(Step::Reports)?;
         let request = v1::ReadingsRequest::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let tag = wire::read_readings(&request).map_err(wire_error)?;
-        let engine = &self.worker.shared.engine;
-        let customer = engine.customer(&request.subject).map_err(no_room)?;
-        let readings = readings_since(engine, came, customer, &tag, request.after)?;
+        let shared = &self.worker.shared;
+        let who = shared.keeper.customer(came, &request.subject);
+        let customer = who.map_err(|error| not_taken(&error))?.slot;
+        let readings = readings_since(&shared.engine, came, customer, &tag, request.after)?;
         Ok(reply(request_id, app_reply::Body::Readings(readings), out))
     }
 }

@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::GatewaySettings;
 use super::access::AccessBook;
 use super::admin::audit::Audit;
 use super::clock::Clock;
+use super::durable::{Keeper, Opened};
 use super::hub_book::HubBook;
 use super::metrics::Metrics;
 use super::overload::Overload;
 use super::subscribers::Subscribers;
 use crate::engine::Engine;
-use crate::journal::Journal;
 
 /// One gateway, as its sessions see it.
 pub(super) struct Shared {
     pub(super) engine: Arc<Engine>,
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) journal: Arc<dyn Journal>,
+    pub(super) keeper: Arc<Keeper>,
     /// Whom the keys let in.
     pub(super) access: Arc<AccessBook>,
     /// Takes note of what staff changes.
@@ -37,8 +38,36 @@ pub(super) struct Shared {
 /// How far the gateway is on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
+    /// What was kept is being read; nobody is answered.
+    Recovering,
     /// Everything is taken.
     Serving,
     /// Peers are told to go; no connection is taken, requests still are.
     Draining,
+}
+
+/// What all sessions of a gateway share, and how it is told to go.
+pub(super) fn share(
+    settings: &GatewaySettings,
+    opened: &Opened,
+    (access, venue_id): (&Arc<AccessBook>, String),
+    overload: &Arc<Overload>,
+) -> (Arc<Shared>, watch::Sender<Stage>) {
+    let (stage, stage_receiver) = watch::channel(Stage::Recovering);
+    let hub_book = HubBook::new(opened.engine.generation().venue().hubs.len());
+    let shared = Shared {
+        engine: Arc::clone(&opened.engine),
+        clock: opened.clock,
+        metrics: Arc::default(),
+        keeper: Arc::clone(&opened.keeper),
+        access: Arc::clone(access),
+        audit: Arc::clone(&settings.audit),
+        venue_id,
+        subscribers: Subscribers::default(),
+        hub_book,
+        overload: Arc::clone(overload),
+        requests_open_max: settings.apps.bidi_streams_max,
+        stage: stage_receiver,
+    };
+    (Arc::new(shared), stage)
 }

@@ -10,11 +10,11 @@ use foldhash::fast::RandomState;
 use nextbest_proto::v1::{self, ErrorCode};
 
 use super::access::AccessBook;
+use super::durable::{Keeper, Who};
 use super::identities::Joined;
-use super::requests::no_room;
+use super::refusals::not_taken;
 use super::token::{Principal, Role, TokenError};
 use crate::engine::decide::message::LocaleIx;
-use crate::engine::{CustomerSlot, Engine};
 use crate::model::Timestamp;
 
 /// Customers whose slot the connection of a service keeps.
@@ -25,10 +25,10 @@ pub(super) struct Speaker {
     pub(super) principal: Principal,
     /// Its share of what its identity may do.
     pub(super) joined: Joined,
-    /// A customer's own slot.
-    pub(super) customer: Option<CustomerSlot>,
-    /// The slots of the customers that a service has named.
-    pub(super) subjects: RefCell<HashMap<Box<str>, CustomerSlot, RandomState>>,
+    /// A customer themselves.
+    pub(super) customer: Cell<Option<Who>>,
+    /// The customers that a service has named.
+    pub(super) subjects: RefCell<HashMap<Box<str>, Who, RandomState>>,
     pub(super) locale: LocaleIx,
     pub(super) expires: Timestamp,
     pub(super) wants_pushes: bool,
@@ -58,33 +58,37 @@ impl Speaker {
         Ok(())
     }
 
-    /// The customer whom a request is about, by id and slot.
-    pub(super) fn customer<'a>(
-        &'a self,
-        engine: &Engine,
-        subject: &'a str,
-    ) -> Result<(&'a str, CustomerSlot), v1::Error> {
-        let own_id = self.principal.subject.as_str();
-        if let Some(own) = self.customer {
-            let is_own = subject.is_empty() || subject == own_id;
-            let sentence = "a customer's token speaks for that customer only";
-            let not_allowed = || v1::Error::because(ErrorCode::NotAllowed, sentence);
-            return is_own.then_some((own_id, own)).ok_or_else(not_allowed);
+    /// The customer whom a request is about. Whoever was erased meanwhile is somebody new.
+    pub(super) fn customer(&self, keeper: &Keeper, now: Timestamp, subject: &str) -> Result<Who, v1::Error> {
+        let find = |id: &str| keeper.customer(now, id).map_err(|error| not_taken(&error));
+        if let Some(own) = self.customer.get() {
+            let own_id = self.principal.subject.as_str();
+            if !subject.is_empty() && subject != own_id {
+                let sentence = "a customer's token speaks for that customer only";
+                return Err(v1::Error::because(ErrorCode::NotAllowed, sentence));
+            }
+            if keeper.is_current(own) {
+                return Ok(own);
+            }
+            let own = find(own_id)?;
+            self.customer.set(Some(own));
+            return Ok(own);
         }
         debug_assert_eq!(self.role(), Role::Service);
         if subject.is_empty() {
             let sentence = "a service is expected to name the customer in `subject`";
             return Err(v1::Error::because(ErrorCode::InvalidField, sentence));
         }
-        if let Some(slot) = self.subjects.borrow().get(subject) {
-            return Ok((subject, *slot));
+        let known = self.subjects.borrow().get(subject).copied();
+        if let Some(who) = known.filter(|who| keeper.is_current(*who)) {
+            return Ok(who);
         }
-        let slot = engine.customer(subject).map_err(no_room)?;
+        let who = find(subject)?;
         let mut subjects = self.subjects.borrow_mut();
         if subjects.len() >= SUBJECTS_LEN_MAX {
             subjects.clear();
         }
-        subjects.insert(subject.into(), slot);
-        Ok((subject, slot))
+        subjects.insert(subject.into(), who);
+        Ok(who)
     }
 }

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use super::GatewaySettings;
+use super::durable::state_bytes_max;
 use crate::engine::MemoryBound;
 use crate::engine::spec::Settings;
 
@@ -41,8 +42,19 @@ impl WorstCase {
                 row("connections of apps", gateway.apps.listener_bytes_max() as u64),
                 row("connections of hubs", gateway.hubs.listener_bytes_max() as u64),
                 row("doors for other hubs", gateway.doors.bytes_max() as u64),
+                row("state on its way to the disk", gateway.state_bytes_max),
             ],
         }
+    }
+
+    /// The worst case with a state folder.
+    #[must_use]
+    pub fn with_state(engine: &Settings, gateway: &GatewaySettings) -> Self {
+        let gateway = GatewaySettings {
+            state_bytes_max: state_bytes_max(engine.customers_max),
+            ..gateway.clone()
+        };
+        Self::of(engine, &gateway)
     }
 
     /// All of it, in bytes.

@@ -64,7 +64,7 @@ table! {
         customers_max: Option<At<Whole<1, 50_000_000>>>,
         /// Registered tags; default 131,072.
         tags_max: Option<Whole<1, 4_194_304>>,
-        /// Signal ids that are remembered, so that each is applied once; default 65,536.
+        /// Signal ids that are remembered, so that each is applied once, at least half of them; default 2,097,152.
         message_ids_max: Option<Whole<1, 16_777_216>>,
         /// Memory, in MiB, that the maxima may come to; default 2,048.
         memory_mib: Option<At<Whole<16, 1_048_576>>>,

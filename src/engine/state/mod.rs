@@ -22,7 +22,7 @@ use thiserror::Error;
 
 pub use names::{Names, Translation};
 pub(super) use person::durable;
-pub use person::{PersonState, TagState};
+pub use person::{PersonState, TagState, decode_tag, encode_tag};
 pub use reserved::Reserved;
 pub use venue::{PlaceState, VenueChange, VenueEvent, VenueState};
 

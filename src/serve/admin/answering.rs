@@ -84,7 +84,7 @@ async fn try_answer(shared: &Shared, door: Door, head: &Parts, body: Body) -> Re
     drop(access);
     let body = read(body).await?;
     match (route.work, holder) {
-        (Work::Alive, _) => Ok("ok\n".into_response()),
+        (Work::Alive, _) => Ok(health(shared)),
         (Work::Ready, _) => Ok(readiness(shared)),
         (Work::Metrics, Some(_)) => {
             let format = [(header::CONTENT_TYPE, exposition::CONTENT_TYPE)];
@@ -156,8 +156,19 @@ async fn read(body: Body) -> Result<Vec<u8>, Refused> {
     }
 }
 
+/// Queries are answered from memory when the disk has failed, so the process is to live on; who watches it is to know.
+fn health(shared: &Shared) -> Response {
+    match shared.keeper.failure() {
+        None => "ok\n".into_response(),
+        Some(reason) => {
+            format!("degraded: signals are not taken, because the journal has failed: {reason}\n").into_response()
+        }
+    }
+}
+
 fn readiness(shared: &Shared) -> Response {
     match *shared.stage.borrow() {
+        Stage::Recovering => (StatusCode::SERVICE_UNAVAILABLE, "recovering\n").into_response(),
         Stage::Serving => (StatusCode::OK, "ready\n").into_response(),
         Stage::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response(),
     }

@@ -2,8 +2,8 @@
 //!
 //! | route | who | what |
 //! |---|---|---|
-//! | `GET /healthz` | anybody | 200 while the process serves |
-//! | `GET /readyz` | anybody | 200 while new connections are taken, 503 when the gateway drains |
+//! | `GET /healthz` | anybody | 200 while the process serves: "ok", or "degraded" and why when signals are not taken any more |
+//! | `GET /readyz` | anybody | 200 while new connections are taken, 503 while state is read back and when the gateway drains |
 //! | `GET /metrics` | viewer, operator | counters and gauges in the text format of Prometheus |
 //! | `GET /v1/admin/whoami` | every role | the name and the role behind a token |
 //! | `GET /v1/admin/hubs` | viewer, operator | every hub; [`HUB_FIELDS`] says which role sees what of one |
