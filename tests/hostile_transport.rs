@@ -419,6 +419,21 @@ async fn an_identity_is_slowed_down_and_the_others_are_not() {
     witness.is_served("a customer who asks too often").await;
     let other = house.app(house.token("ben")).await.unwrap();
     assert!(other.query(food()).await.is_ok());
+    for (n, allowed) in [(0, true), (1, false), (2, true), (3, false)] {
+        let answer = app.signal(consent(n, &[allowed])).await;
+        assert_eq!(
+            answer.is_ok(),
+            !allowed,
+            "withdrawing alone is always heard: {answer:?}"
+        );
+    }
+    assert!(
+        app.signal(consent(4, &[false, true])).await.is_err(),
+        "nothing rides along"
+    );
+    let mut with_more = consent(5, &[false]);
+    with_more.tags.push(house::tag(1));
+    assert!(app.signal(with_more).await.is_err());
 
     let mut connections = Vec::new();
     for _ in 0..15 {
@@ -431,6 +446,34 @@ async fn an_identity_is_slowed_down_and_the_others_are_not() {
     let code = one_more.refusal().map(v1::Error::code);
     assert_eq!(code, Some(ErrorCode::TooManyConnections));
     assert!(house.app(house.token("ben")).await.is_ok());
+}
+
+fn consent(n: u32, allowed: &[bool]) -> v1::Signal {
+    let consent = |allowed: &bool| v1::Consent {
+        purpose: v1::Purpose::Location.into(),
+        allowed: *allowed,
+    };
+    v1::Signal {
+        message_id: format!("consent-{n}"),
+        kind: v1::SignalKind::Identify.into(),
+        consents: allowed.iter().map(consent).collect(),
+        ..v1::Signal::default()
+    }
+}
+
+#[tokio::test]
+async fn a_request_over_https_has_to_come() {
+    let house = House::open_with(&GatewaySettings {
+        admin: Some("127.0.0.1:0".parse().unwrap()),
+        ..GatewaySettings::default()
+    });
+    let admin = house.gateway.admin_addr().unwrap();
+    let silent = house.ask_raw(admin, String::new());
+    let torn = house.ask_raw(admin, "GET /healthz HTTP/1.1\r\nhost: local".to_owned());
+    // The listener ends both. Whoever reads gives up only after WAIT.
+    let ended = async { tokio::join!(silent, torn) };
+    timeout(WAIT.mul_f32(0.9), ended).await.unwrap();
+    assert_eq!(house.ask("GET", "/healthz", "", "").await.0, 200);
 }
 
 #[tokio::test]

@@ -4,10 +4,11 @@
 //! |---|---|---|
 //! | anybody | every connection or handshake is taken | refused |
 //! | an address that has not been shown to be the sender's | a quarter of the handshakes are taken, or the address has used up its own (20 a second, 64 at once) | told to come again with a proof (Retry), which costs us nothing to keep |
-//! | an address that has | half of the handshakes are its own | refused |
+//! | an address that has | it has as many under way as are still free for all others | refused |
 //!
 //! A stadium's phones share a few addresses, so an address that is really theirs is not limited by a rate: it pays one more
-//! round trip at most, and leaves half of the handshakes to all others. Forged addresses end at the Retry.
+//! round trip at most, and leaves half of what it found to all others: of two that want everything, the second still leaves
+//! a quarter. Forged addresses end at the Retry.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -72,7 +73,8 @@ impl Admission {
     /// Whether `from` may begin; `is_proved`: its address was shown to be its own, `may_retry`: that can be asked.
     pub(super) fn judge(&mut self, now: Timestamp, from: IpAddr, is_proved: bool, may_retry: bool) -> Verdict {
         let of_address = self.of_address.get(&network(from)).copied().unwrap_or_default();
-        if self.open >= self.limits.open_max || of_address >= self.limits.of_address_max {
+        let free = self.limits.open_max.saturating_sub(self.open);
+        if of_address >= free.min(self.limits.of_address_max) {
             return Verdict::Refuse;
         }
         let is_crowded = self.open >= self.limits.retry_from;
@@ -161,5 +163,20 @@ mod tests {
             admission.end(address(1));
         }
         assert_eq!(admission.of_address.len(), 1, "who is gone is forgotten");
+    }
+
+    #[test]
+    fn addresses_that_want_everything_leave_room_for_the_next() {
+        let mut admission = Admission::new(HandshakeLimits::DEFAULT);
+        let mut taken = Vec::new();
+        for greedy in 1..=5 {
+            let before = admission.open;
+            while admission.judge(at_ms(0), address(greedy), true, true) == Verdict::Accept {
+                admission.begin(address(greedy));
+            }
+            taken.push(admission.open - before);
+        }
+        assert_eq!(taken, [512, 256, 128, 64, 32]);
+        assert_eq!(admission.judge(at_ms(0), address(9), true, true), Verdict::Accept);
     }
 }

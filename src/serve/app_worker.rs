@@ -32,7 +32,7 @@ impl AppWorker {
     pub(super) fn new(shared: Arc<Shared>, query_cost: Duration, limits: IdentityLimits) -> Self {
         Self {
             shared,
-            identities: Identities::new(limits),
+            identities: Rc::new(Identities::new(limits)),
             scratch: RefCell::default(),
             query_cost,
         }

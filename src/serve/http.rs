@@ -14,6 +14,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::TokioTimer;
 
 use super::admin::{self, Door};
 use super::doors::guard::Guard;
@@ -24,6 +25,8 @@ use super::shared::{Shared, Stage};
 const STOP_WAIT: Duration = Duration::from_secs(1);
 /// How long a TLS handshake may take.
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(5);
+/// How long the head of a request may take, from the handshake or the answer before.
+const HEAD_WAIT: Duration = Duration::from_secs(10);
 /// Connections of one listener.
 const CONNECTIONS_MAX: u32 = 256;
 /// Connections of one listener from one address; its health checks, scrapes and staff may share one.
@@ -46,10 +49,13 @@ pub(super) fn serve(shared: Arc<Shared>, socket: TcpListener, door: Door) -> io:
     );
     let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(HANDSHAKE_WAIT);
     // `acceptor` forgets which versions are spoken, so that comes last.
-    let server = axum_server::from_tcp(socket)?
+    let mut server = axum_server::from_tcp(socket)?
         .handle(handle.clone())
         .acceptor(acceptor.acceptor(guard))
         .http1_only();
+    // Without a timer of its own the library waits for ever.
+    let mut builder = server.http_builder().http1();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT);
     let routes = Router::new().fallback(answer).with_state((Arc::clone(&shared), door));
     Ok(async move {
         let mut stage = shared.stage.clone();

@@ -1,8 +1,9 @@
 //! What one identity may do: so many connections, and so many requests a second over all of them.
 //!
 //! A customer asks a few times a minute; a service speaks for everybody. Whoever asks more often is told so, with how long
-//! to wait, and costs no decide. An identity is remembered while it has a connection. Deliberately absent: addresses
-//! (`super::admission`), because a stadium shares them.
+//! to wait, and costs no decide. An identity is remembered while it has a connection, and after it until its requests have
+//! come back, so that nobody asks more by coming again. Deliberately absent: addresses (`super::admission`), because a
+//! stadium shares them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -41,11 +42,18 @@ impl IdentityLimits {
     };
 }
 
-/// Everybody who is connected.
+/// Identities that are remembered before those are looked for whom one can forget.
+const SWEEP_LEN_MIN: usize = 1_024;
+/// Identities that are remembered at most beside those that are connected. When more have gone within seconds, all of them
+/// are forgotten.
+const GONE_LEN_MAX: usize = 65_536;
+
+/// Everybody who is connected, or was lately.
 pub(super) struct Identities {
     limits: IdentityLimits,
-    /// At most as many as there are connections.
-    connected: RefCell<HashMap<Key, Rc<Identity>>>,
+    known: RefCell<HashMap<Key, Rc<Identity>>>,
+    /// When so many are known, some are forgotten.
+    sweep_len: Cell<usize>,
 }
 
 /// A customer and a service of the same name are two.
@@ -58,18 +66,19 @@ struct Identity {
 }
 
 impl Identities {
-    pub(super) fn new(limits: IdentityLimits) -> Rc<Self> {
-        Rc::new(Self {
+    pub(super) fn new(limits: IdentityLimits) -> Self {
+        Self {
             limits,
-            connected: RefCell::default(),
-        })
+            known: RefCell::default(),
+            sweep_len: Cell::new(SWEEP_LEN_MIN),
+        }
     }
 
     /// One more connection of an identity, until what is returned is dropped.
     ///
     /// # Errors
     /// `too_many_connections`.
-    pub(super) fn join(self: &Rc<Self>, now: Timestamp, principal: &Principal) -> Result<Joined, v1::Error> {
+    pub(super) fn join(&self, now: Timestamp, principal: &Principal) -> Result<Joined, v1::Error> {
         let is_service = principal.role == Role::Service;
         let (rate, connections_max) = if is_service {
             (self.limits.service, self.limits.service_connections_max)
@@ -77,8 +86,11 @@ impl Identities {
             (self.limits.customer, self.limits.customer_connections_max)
         };
         let key = (is_service, principal.subject.as_str().into());
-        let mut connected = self.connected.borrow_mut();
-        let identity = connected.entry(key).or_insert_with(|| {
+        let mut known = self.known.borrow_mut();
+        if known.len() >= self.sweep_len.get() {
+            self.sweep(now, &mut known);
+        }
+        let identity = known.entry(key).or_insert_with(|| {
             Rc::new(Identity {
                 rate,
                 bucket: Cell::new(Bucket::full(now, rate)),
@@ -91,9 +103,23 @@ impl Identities {
         identity.connections.set(identity.connections.get() + 1);
         Ok(Joined {
             identity: Rc::clone(identity),
-            key: (is_service, principal.subject.as_str().into()),
-            all: Rc::clone(self),
         })
+    }
+
+    /// Forgets who has gone and would come back with all their requests. What is left may double until the next time, so a
+    /// connection pays for two looks at most.
+    fn sweep(&self, now: Timestamp, known: &mut HashMap<Key, Rc<Identity>>) {
+        let mut gone = 0;
+        known.retain(|_, identity| {
+            let is_connected = identity.connections.get() > 0;
+            let is_spent = !identity.bucket.get().is_full(now, identity.rate);
+            gone += usize::from(!is_connected && is_spent);
+            is_connected || is_spent
+        });
+        if gone > GONE_LEN_MAX {
+            known.retain(|_, identity| identity.connections.get() > 0);
+        }
+        self.sweep_len.set((2 * known.len()).max(SWEEP_LEN_MIN));
     }
 }
 
@@ -103,8 +129,6 @@ const RETRY_AFTER_MS: u32 = 1_000;
 /// A connection of an identity.
 pub(super) struct Joined {
     identity: Rc<Identity>,
-    key: Key,
-    all: Rc<Identities>,
 }
 
 impl Joined {
@@ -128,9 +152,6 @@ impl Drop for Joined {
     fn drop(&mut self) {
         let left = self.identity.connections.get().saturating_sub(1);
         self.identity.connections.set(left);
-        if left == 0 {
-            self.all.connected.borrow_mut().remove(&self.key);
-        }
     }
 }
 
@@ -177,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_has_sixteen_connections_and_leaves_no_trace() {
+    fn a_customer_has_sixteen_connections() {
         let all = Identities::new(IdentityLimits::DEFAULT);
         let ada = principal("ada", Role::Customer);
         let mut joined: Vec<_> = (0..16).map(|_| all.join(NOW, &ada).unwrap()).collect();
@@ -185,7 +206,35 @@ mod tests {
         assert_eq!(refused, Some(ErrorCode::TooManyConnections));
         joined.pop();
         assert!(all.join(NOW, &ada).is_ok());
-        drop(joined);
-        assert!(all.connected.borrow().is_empty());
+    }
+
+    #[test]
+    fn who_comes_again_has_no_more_requests_than_who_stays() {
+        let all = Identities::new(IdentityLimits::DEFAULT);
+        let ada = principal("ada", Role::Customer);
+        let answered = (0..500).filter(|_| all.join(NOW, &ada).unwrap().spend(NOW).is_ok());
+        assert_eq!(answered.count(), 200);
+    }
+
+    #[test]
+    fn who_is_gone_is_forgotten_when_their_requests_have_come_back() {
+        let all = Identities::new(IdentityLimits::DEFAULT);
+        let stays = all.join(NOW, &principal("stays", Role::Customer)).unwrap();
+        for n in 0..20_000 {
+            let now = Timestamp::from_micros(NOW.as_micros() + n * 1_000);
+            let one = all.join(now, &principal(&format!("p{n}"), Role::Customer)).unwrap();
+            assert!(one.spend(now).is_ok());
+            assert!(
+                all.known.borrow().len() <= SWEEP_LEN_MIN,
+                "20 ms bring one request back"
+            );
+        }
+        assert!(all.known.borrow().keys().any(|(_, subject)| &**subject == "stays"));
+        drop(stays);
+        for n in 0..3 * GONE_LEN_MAX {
+            let one = all.join(NOW, &principal(&format!("q{n}"), Role::Customer)).unwrap();
+            assert!(one.spend(NOW).is_ok());
+        }
+        assert!(all.known.borrow().len() <= 2 * GONE_LEN_MAX + 2);
     }
 }

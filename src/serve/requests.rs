@@ -306,13 +306,15 @@ impl Session {
 
     fn signal(&self, came: Timestamp, request_id: u64, bytes: &[u8]) -> Result<Then, v1::Error> {
         let shared = &self.worker.shared;
-        let speaker = self.asking(came)?;
-        let message = v1::Signal::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
-        let signal = wire::read_signal(&message).map_err(wire_error)?;
-        // Whoever withdraws a consent is heard whatever there is to do.
-        if !signal.consents.iter().any(|consent| !consent.allowed) {
+        let speaker = self.speaker(came)?;
+        let message = v1::Signal::decode(bytes);
+        // Whoever withdraws a consent, and says nothing else, is heard whatever there is to do and however often they ask.
+        if !message.as_ref().is_ok_and(only_withdraws) {
+            speaker.joined.spend(came)?;
             self.check_step(Step::Signals)?;
         }
+        let message = message.map_err(|_| wire_error(WireError::Malformed))?;
+        let signal = wire::read_signal(&message).map_err(wire_error)?;
         let is_of_venue = speaker.role() == Role::Service && message.subject.is_empty();
         let taken = if is_of_venue {
             shared.keeper.venue_signal(came, &signal)
@@ -399,6 +401,15 @@ impl Session {
         speaker.check(&self.worker.shared.access, now).map_err(token_error)?;
         Ok(speaker)
     }
+}
+
+/// Whether a signal withdraws consents and says nothing else.
+fn only_withdraws(signal: &v1::Signal) -> bool {
+    let says_more = !signal.name.is_empty()
+        || !signal.properties.is_empty()
+        || !signal.anonymous_id.is_empty()
+        || !signal.tags.is_empty();
+    !says_more && !signal.consents.is_empty() && signal.consents.iter().all(|consent| !consent.allowed)
 }
 
 /// Puts a reply into `out`.

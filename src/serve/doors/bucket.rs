@@ -34,10 +34,19 @@ impl Bucket {
         }
     }
 
+    /// Whether it is as good as a new one.
+    pub(in crate::serve) fn is_full(self, now: Timestamp, rate: Rate) -> bool {
+        self.tokens_at(now, rate) >= f64::from(rate.burst)
+    }
+
+    fn tokens_at(self, now: Timestamp, rate: Rate) -> f64 {
+        let since_s = now.as_micros().saturating_sub(self.spent_at.as_micros()) as f64 / 1e6;
+        (self.tokens + since_s * f64::from(rate.per_s)).min(f64::from(rate.burst))
+    }
+
     /// Spends a token; false when there is none.
     pub(in crate::serve) fn spend(&mut self, now: Timestamp, rate: Rate) -> bool {
-        let since_s = now.as_micros().saturating_sub(self.spent_at.as_micros()) as f64 / 1e6;
-        self.tokens = (self.tokens + since_s * f64::from(rate.per_s)).min(f64::from(rate.burst));
+        self.tokens = self.tokens_at(now, rate);
         self.spent_at = now;
         if self.tokens < 1.0 {
             return false;
