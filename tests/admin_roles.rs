@@ -42,7 +42,7 @@ const EXPECTED: &[(&str, &str, [u16; 6])] = &[
 /// A body that a route takes from everybody who may ask it.
 fn body(path: &str) -> &'static str {
     match path {
-        "/v1/admin/revoke" => r#"{"subject":"nobody","why":"a test"}"#,
+        "/v1/admin/revoke" => r#"{"customer":"nobody","why":"a test"}"#,
         "/v1/admin/reload" => r#"{"why":"a test"}"#,
         _ => "",
     }
@@ -165,7 +165,7 @@ async fn a_body_gives_no_role_and_names_no_field_of_others() {
         (r#"{"why":"x","role":"operator"}"#, 400),
         (r#"{"why":"x","who":"ops","subject":"ada"}"#, 400),
         (r#"{"subject":"ada"}"#, 400),
-        (r#"{"subject":"ada","why":" "}"#, 400),
+        (r#"{"customer":"ada","why":" "}"#, 400),
         (r#"{"why":"x"}"#, 400),
         (r#"{"subject":"ada","hub":"hub-west","why":"x"}"#, 400),
         (r#"{"hub":"hub-west","until_unix_s":1,"why":"x"}"#, 400),
@@ -176,7 +176,13 @@ async fn a_body_gives_no_role_and_names_no_field_of_others() {
         (r#"[]"#, 400),
         ("", 400),
         ("{", 400),
-        (r#"{"subject":"ada","until_unix_s":1,"why":"lost phone"}"#, 200),
+        (r#"{"certificate":"0","why":"x"}"#, 400),
+        (r#"{"customer":"ada","until_unix_s":1,"why":"lost phone"}"#, 200),
+        (
+            r#"{"customer":"ada","until_unix_s":99999999999,"why":"lost phone"}"#,
+            403,
+        ),
+        (r#"{"subject":"service","until_unix_s":1,"why":"x"}"#, 403),
         (r#"{"hub":"hub-nowhere","why":"x"}"#, 403),
         (r#"{"certificate":"3f","why":"x"}"#, 403),
     ] {
@@ -186,8 +192,14 @@ async fn a_body_gives_no_role_and_names_no_field_of_others() {
         assert_eq!(status, expected, "{body}: {answer}");
     }
     let list = house.keys.revoked_text().unwrap();
-    assert_eq!(list, "subject ada 1\n", "only what was allowed is on the list");
-    let expected = [("hub", 1), ("certificate", 1), ("token", 3), ("subject", 3)];
+    assert_eq!(list, "customer ada 1\n", "only what was allowed is on the list");
+    let expected = [
+        ("hub", 1),
+        ("certificate", 1),
+        ("token", 3),
+        ("customer", 3),
+        ("subject", 1),
+    ];
     assert_eq!(
         REVOCABLE
             .iter()

@@ -7,15 +7,22 @@
 mod house;
 #[path = "house/raw.rs"]
 mod raw;
+#[path = "house/staff.rs"]
+mod staff;
 
 use std::fs;
+use std::path::Path;
+use std::thread;
 
 use house::{House, acknowledged, food, heard};
+use nextbest::serve::GatewaySettings;
+use nextbest::serve::access::admin_tokens::AdminRole;
 use nextbest::serve::access::changes::{finish_rotation, revoke, rotate};
 use nextbest::serve::access::revoked::Revocation;
 use nextbest::serve::certificate::subject_of;
 use nextbest::serve::clock::unix_s;
 use nextbest::serve::key_maker::{KeyRequest, make_keys};
+use nextbest::serve::keys::KeyFolder;
 use nextbest::serve::metrics::Counter;
 use nextbest::serve::token::Role;
 use nextbest_client::{AppSession, RequestError};
@@ -175,6 +182,97 @@ async fn a_revoked_token_ends_with_its_next_request_and_a_fresh_one_is_good() {
     house.revoke(Revocation::token(&id).unwrap());
     assert!(house.app(token).await.is_err());
     assert_eq!(code(&ben).await, None, "another token of the same person is good");
+}
+
+#[tokio::test]
+async fn an_operators_refusal_waits_for_no_other_file_and_reaches_a_minute_ahead() {
+    let house = House::open_with(&GatewaySettings {
+        admin: Some("127.0.0.1:0".parse().unwrap()),
+        ..GatewaySettings::default()
+    });
+    let operator = house.staff("ops", AdminRole::Operator);
+    let hub = house.hub("hub-west", 1).await.unwrap();
+    let ahead = house.signer.sign("ada", Role::Customer, unix_s() + 50, 3_600).unwrap();
+    let ada = house.app(ahead).await.unwrap();
+    fs::write(house.dir.path().join("server.pem"), "no certificate").unwrap();
+    for whom in [r#""hub":"hub-west""#, r#""customer":"ada""#] {
+        let body = format!("{{{whom},\"why\":\"stolen\"}}");
+        let (status, answer) = house.ask("POST", "/v1/admin/revoke", &operator, &body).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    assert_eq!(closed_with(hub.connection()).await, Some(ErrorCode::HubRevoked as u64));
+    assert_eq!(code(&ada).await, Some(ErrorCode::TokenRevoked));
+    assert!(house.gateway.reload_keys().is_err(), "the folder as a whole is refused");
+}
+
+#[test]
+fn a_rotation_that_was_cut_short_is_ended_by_another_one() {
+    for written in 0..=2 {
+        let dir = tempfile::TempDir::new().unwrap();
+        make_keys(dir.path(), &request("hall"), unix_s()).unwrap();
+        let keys = KeyFolder::open(dir.path()).unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let former = keys.token("service").unwrap();
+        let public = fs::read(path("token-signing.pub")).unwrap();
+        let private = fs::read(path("token-signing.key")).unwrap();
+        rotate(&keys, unix_s()).unwrap();
+        // As if it had ended before the present key, and before the private one, was written.
+        if written < 2 {
+            fs::write(path("token-signing.pub"), &public).unwrap();
+        }
+        if written < 1 {
+            fs::write(path("token-signing.key"), &private).unwrap();
+        }
+        assert_eq!(rotate(&keys, unix_s()).is_ok(), written < 2, "{written}");
+        let fresh = keys.token_signer().unwrap().sign("ada", Role::Customer, unix_s(), 60);
+        for token in [former, fresh.unwrap(), keys.token("service").unwrap()] {
+            assert!(
+                keys.token_verifier().unwrap().verify(&token, unix_s()).is_ok(),
+                "{written}"
+            );
+        }
+        assert_ne!(fs::read(path("token-signing.pub")).unwrap(), public, "{written}");
+    }
+}
+
+#[test]
+fn changers_at_once_lose_nothing() {
+    let dir = tempfile::TempDir::new().unwrap();
+    make_keys(dir.path(), &request("hall"), unix_s()).unwrap();
+    let keys = KeyFolder::open(dir.path()).unwrap();
+    thread::scope(|scope| {
+        for changer in 0..4 {
+            let keys = &keys;
+            scope.spawn(move || {
+                for n in 0..25 {
+                    revoke(keys, &Revocation::hub(&format!("h{changer}-{n}")).unwrap()).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(keys.revoked().unwrap().len(), 100);
+    let left = fs::read_dir(dir.path()).unwrap();
+    let is_rest = |name: String| Path::new(&name).extension().is_some_and(|end| end == "next");
+    let rest = left.filter(|entry| is_rest(entry.as_ref().unwrap().file_name().into_string().unwrap()));
+    assert_eq!(rest.count(), 0);
+}
+
+#[test]
+fn a_folder_that_is_made_again_takes_no_former_key_and_keeps_what_is_revoked() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let again = KeyRequest {
+        replace: true,
+        ..request("hall")
+    };
+    make_keys(dir.path(), &again, unix_s()).unwrap();
+    let keys = KeyFolder::open(dir.path()).unwrap();
+    let former = keys.token("service").unwrap();
+    rotate(&keys, unix_s()).unwrap();
+    revoke(&keys, &Revocation::hub("h1").unwrap()).unwrap();
+    assert!(keys.token_verifier().unwrap().verify(&former, unix_s()).is_ok());
+    make_keys(dir.path(), &again, unix_s()).unwrap();
+    assert!(keys.token_verifier().unwrap().verify(&former, unix_s()).is_err());
+    assert_eq!(keys.revoked().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rcgen::{
@@ -18,6 +20,7 @@ use rcgen::{
 use thiserror::Error;
 
 use super::certificate::zone_uri;
+use super::keys::{FORMER_TOKEN_KEY, LOCK};
 use super::token::{CUSTOMER_LIFE_S_MAX, Role, SERVICE_LIFE_S_MAX, SignError, TokenSigner};
 
 /// Life of the authority, in days.
@@ -85,6 +88,9 @@ pub enum MakeKeysError {
 
 /// Makes the folder `out` at the wall-clock second `unix_s`; returns how many files it wrote.
 ///
+/// When it is replaced, tokens of the key before are refused, also of one that was good during a rotation. Who has an
+/// admin token and what is revoked stay as they were.
+///
 /// # Errors
 /// [`MakeKeysError`]. Ids are checked before anything is written.
 pub fn make_keys(out: &Path, request: &KeyRequest, unix_s: u64) -> Result<usize, MakeKeysError> {
@@ -93,6 +99,10 @@ pub fn make_keys(out: &Path, request: &KeyRequest, unix_s: u64) -> Result<usize,
     if first.exists() && !request.replace {
         return Err(MakeKeysError::Exists(out.to_owned()));
     }
+    let write_error = |file: PathBuf| |reason| MakeKeysError::Write { file, reason };
+    let _alone = lock_folder(out).map_err(write_error(out.join(LOCK)))?;
+    let former = out.join(FORMER_TOKEN_KEY);
+    remove_if_there(&former).map_err(write_error(former.clone()))?;
     let mut folder = Folder { out, written: 0 };
     let authority = make_authority(&request.venue_id, unix_s)?;
     folder.public("ca.pem", &authority.pem())?;
@@ -220,16 +230,42 @@ pub fn write_secret(file: &Path, text: &str) -> io::Result<()> {
     options.open(file)?.write_all(text.as_bytes())
 }
 
+/// Waits until nobody else changes a folder, and keeps others from it until what is returned is dropped.
+///
+/// # Errors
+/// When the lock cannot be made.
+pub(super) fn lock_folder(folder: &Path) -> io::Result<fs::File> {
+    fs::create_dir_all(folder)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    set_mode(&mut options, 0o600);
+    let lock = options.open(folder.join(LOCK))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
 /// Replaces a file of the folder by another that only its owner may read: who reads it meanwhile has the former one or the
 /// new one, never half of one, and a crash leaves one of them.
 ///
 /// # Errors
 /// When it cannot be written.
 pub(super) fn replace_secret(file: &Path, text: &str) -> io::Result<()> {
-    let next = file.with_extension("next");
-    write_new(&next, text, 0o600)?;
-    fs::File::open(&next)?.sync_all()?;
-    fs::rename(&next, file)?;
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let mut next = file.as_os_str().to_owned();
+    next.push(format!(
+        ".{}-{}.next",
+        process::id(),
+        WRITTEN.fetch_add(1, Ordering::Relaxed)
+    ));
+    let next = PathBuf::from(next);
+    let moved = write_new(&next, text, 0o600)
+        .and_then(|()| fs::File::open(&next)?.sync_all())
+        .and_then(|()| fs::rename(&next, file));
+    if moved.is_err() {
+        // The first failure is the one to tell of.
+        let _gone = fs::remove_file(&next);
+    }
+    moved?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
@@ -238,15 +274,19 @@ fn write_new(file: &Path, text: &str, mode: u32) -> io::Result<()> {
     if let Some(parent) = file.parent() {
         fs::create_dir_all(parent)?;
     }
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
+    remove_if_there(file)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     set_mode(&mut options, mode);
     let mut out = options.open(file)?;
     out.write_all(text.as_bytes())
+}
+
+fn remove_if_there(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 #[cfg(unix)]

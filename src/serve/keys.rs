@@ -10,6 +10,7 @@
 //! admin-tokens                            who may come in at the admin listener; may be absent
 //! revoked                                 hubs, certificates and tokens that are refused; may be absent
 //! hubs.crl                                an authority's own list (RFC 5280, PEM); may be absent
+//! .lock                                   empty; held by whoever changes the folder
 //! ```
 //!
 //! Private files belong to one user: the gateway refuses a private key that others can read. Making the folder
@@ -35,12 +36,16 @@ use super::token::{PublicKey, TokenSigner, TokenVerifier};
 const FILE_LEN_MAX: u64 = 65_536;
 /// The public key that checks tokens.
 pub(super) const TOKEN_KEY: &str = "token-signing.pub";
+/// The private key that signs tokens.
+pub(super) const SIGNING_KEY: &str = "token-signing.key";
 /// The public key before it.
 pub(super) const FORMER_TOKEN_KEY: &str = "token-signing.former.pub";
 /// The list of admin tokens.
 pub(super) const ADMIN_TOKENS: &str = "admin-tokens";
 /// The list of revocations.
 pub(super) const REVOKED: &str = "revoked";
+/// Held by whoever changes the folder.
+pub(super) const LOCK: &str = ".lock";
 
 /// A certificate chain and its private key.
 #[derive(Debug)]
@@ -256,7 +261,7 @@ impl KeyFolder {
     /// # Errors
     /// [`KeysError`] when `token-signing.key` cannot be used or can be read by other users.
     pub fn token_signer(&self) -> Result<TokenSigner, KeysError> {
-        const NAME: &str = "token-signing.key";
+        const NAME: &str = SIGNING_KEY;
         let expected = || self.content(NAME, "an Ed25519 private key in PEM");
         let key = PrivatePkcs8KeyDer::from_pem_slice(&self.read_private(NAME)?).map_err(|_| expected())?;
         TokenSigner::new(key.secret_pkcs8_der(), &self.venue_id).map_err(|_| expected())

@@ -39,7 +39,7 @@ pub const TOKEN_ID_LEN_MAX: usize = 64;
 /// Keys whose tokens are good at once: the present one and the one before.
 pub const KEYS_MAX: usize = 2;
 /// How far the issuer's clock may be ahead of ours, in seconds.
-const CLOCK_SKEW_S_MAX: u64 = 60;
+pub const CLOCK_SKEW_S_MAX: u64 = 60;
 /// Who issues tokens.
 const ISSUER: &str = "nextbest";
 /// The one algorithm.
@@ -228,8 +228,8 @@ impl TokenVerifier {
         if claims.aud != self.venue_id {
             return Err(TokenError::Venue);
         }
-        let is_id = |id: &String| (1..=TOKEN_ID_LEN_MAX).contains(&id.len());
-        let is_subject = (1..=SUBJECT_LEN_MAX).contains(&claims.sub.len());
+        let is_id = |id: &String| is_name(id, TOKEN_ID_LEN_MAX);
+        let is_subject = is_name(&claims.sub, SUBJECT_LEN_MAX);
         if !is_subject || !claims.jti.iter().all(is_id) || claims.exp < claims.iat {
             return Err(TokenError::Claims);
         }
@@ -249,6 +249,12 @@ impl TokenVerifier {
             signed_by,
         })
     }
+}
+
+/// Whether a name can stand in the list of what is revoked, so that nobody has one that cannot be refused.
+pub(super) fn is_name(name: &str, len_max: usize) -> bool {
+    let fits = |character: char| !character.is_whitespace() && !character.is_control() && character != '#';
+    (1..=len_max).contains(&name.len()) && name.chars().all(fits)
 }
 
 /// A token that has the form of one; nothing of it is believed.
@@ -298,7 +304,7 @@ pub enum SignError {
     #[error("the token-signing key is expected to be an Ed25519 key in PKCS #8")]
     Key,
     /// Nobody to speak for.
-    #[error("a customer's id has 1 to {SUBJECT_LEN_MAX} bytes")]
+    #[error("a customer's id has 1 to {SUBJECT_LEN_MAX} bytes without spaces, `#` and control characters")]
     Subject,
     /// The system gave no random bytes.
     #[error("the system gave no random bytes for the token's id")]
@@ -328,7 +334,7 @@ impl TokenSigner {
     /// # Errors
     /// [`SignError::Subject`], [`SignError::Random`] or [`SignError::TooLong`].
     pub fn sign(&self, subject: &str, role: Role, unix_s: u64, life_s: u64) -> Result<String, SignError> {
-        if subject.is_empty() || subject.len() > SUBJECT_LEN_MAX {
+        if !is_name(subject, SUBJECT_LEN_MAX) {
             return Err(SignError::Subject);
         }
         let mut id = [0; TOKEN_ID_BYTES];

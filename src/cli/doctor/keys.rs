@@ -6,6 +6,7 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::Finding;
+use crate::serve::access;
 use crate::serve::clock::unix_s;
 use crate::serve::keys::{KeyFolder, KeysError};
 
@@ -16,7 +17,10 @@ const SOON_DAYS: i64 = 30;
 
 pub(super) fn check(folder: &Path) -> Finding {
     match soonest(folder) {
-        Ok(Some((name, end_s))) => judge(&name, end_s, i64::try_from(unix_s()).unwrap_or(i64::MAX)),
+        Ok(Some((name, end_s))) => match KeyFolder::open(folder).map(|keys| access::check(&keys)) {
+            Ok(Err(error)) => Finding::bad(SUBJECT, error.to_string(), "mend that file; a gateway would not serve"),
+            _ => judge(&name, end_s, i64::try_from(unix_s()).unwrap_or(i64::MAX)),
+        },
         Ok(None) => Finding::bad(
             SUBJECT,
             "a certificate of the folder cannot be read",
@@ -72,8 +76,32 @@ fn judge(name: &str, end_s: i64, unix_s: i64) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::cli::doctor::Verdict;
+    use crate::serve::key_maker::{KeyRequest, make_keys};
+
+    #[test]
+    fn a_folder_that_no_gateway_would_take_is_bad() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let request = KeyRequest {
+            venue_id: "hall".into(),
+            ..KeyRequest::default()
+        };
+        make_keys(dir.path(), &request, unix_s()).unwrap();
+        fs::create_dir_all(dir.path().join("hubs")).unwrap();
+        assert_eq!(check(dir.path()).verdict, Verdict::Good);
+        for (file, text) in [
+            ("revoked", "hub\n"),
+            ("hubs.crl", "nothing"),
+            ("admin-tokens", "ops root 1 2\n"),
+        ] {
+            fs::write(dir.path().join(file), text).unwrap();
+            assert_eq!(check(dir.path()).verdict, Verdict::Bad, "{file}");
+            fs::remove_file(dir.path().join(file)).unwrap();
+        }
+    }
 
     #[test]
     fn who_ends_soon_is_named() {

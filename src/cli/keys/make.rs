@@ -30,7 +30,8 @@ pub(super) struct Arguments {
     /// Names or addresses of the gateway beyond localhost, separated by commas.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     name: Vec<String>,
-    /// Replace a folder that has keys already.
+    /// Replace a folder that has keys already. Every token and certificate of before is refused; who has an admin token and
+    /// what is revoked stay.
     #[arg(long)]
     force: bool,
 }

@@ -15,6 +15,7 @@ use crate::serve::access::changes;
 use crate::serve::access::revoked::{Revocation, RevocationError};
 use crate::serve::clock::unix_s;
 use crate::serve::keys::KeyFolder;
+use crate::serve::token::CLOCK_SKEW_S_MAX;
 
 /// What to do after a change.
 const TAKE: &str = "A running gateway takes it at SIGHUP or POST /v1/admin/reload.";
@@ -72,19 +73,22 @@ struct Admin {
 }
 
 /// Refuse a hub, a certificate, a token, or everything that was signed for somebody until today.
+///
+/// The clock of who signs may be a minute ahead of ours, so a token that is signed within the next minute is refused as
+/// well, unless `--until` says otherwise.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  nextbest keys revoke --keys keys --hub hub-17\n  \
                         nextbest keys revoke --keys keys --certificate 3F:9A:0C\n  \
                         nextbest keys revoke --keys keys --token Jv3cN0mYt8r2Qw5sKx1ZzA\n  \
-                        nextbest keys revoke --keys keys --subject ada")]
+                        nextbest keys revoke --keys keys --customer ada")]
 struct Revoke {
     /// The key folder.
     #[arg(long, value_name = "DIR", default_value = "keys")]
     keys: PathBuf,
     #[command(flatten)]
     whom: Whom,
-    /// Of a subject: tokens issued at this second of 1970-01-01 UTC or before. This very second, unless it says so.
-    #[arg(long, value_name = "UNIX_SECONDS", requires = "subject")]
+    /// Of a customer or subject: tokens issued at this second of 1970-01-01 UTC or before [default: in a minute].
+    #[arg(long, value_name = "UNIX_SECONDS", conflicts_with_all = ["hub", "certificate", "token"])]
     until: Option<u64>,
 }
 
@@ -100,6 +104,9 @@ struct Whom {
     /// One token, by its `jti`.
     #[arg(long, value_name = "ID")]
     token: Option<String>,
+    /// All tokens of a customer.
+    #[arg(long, value_name = "ID")]
+    customer: Option<String>,
     /// All tokens of a customer or service.
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
@@ -161,7 +168,7 @@ fn revoke(arguments: &Revoke) -> Result<(), Failure> {
 
 impl Revoke {
     fn revocation(&self) -> Result<Revocation, RevocationError> {
-        let until_unix_s = self.until.unwrap_or_else(unix_s);
+        let until_unix_s = self.until.unwrap_or_else(|| unix_s().saturating_add(CLOCK_SKEW_S_MAX));
         match &self.whom {
             Whom { hub: Some(id), .. } => Revocation::hub(id),
             Whom {
@@ -169,6 +176,7 @@ impl Revoke {
                 ..
             } => Revocation::certificate(serial),
             Whom { token: Some(id), .. } => Revocation::token(id),
+            Whom { customer: Some(id), .. } => Revocation::customer(id, until_unix_s),
             Whom { subject, .. } => Revocation::subject(subject.as_deref().unwrap_or_default(), until_unix_s),
         }
     }

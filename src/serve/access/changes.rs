@@ -1,7 +1,7 @@
 //! Changes of a key folder while a gateway may be using it: revocations, admin tokens, and another key for tokens.
 //!
-//! Each file is replaced as a whole, and a gateway takes it at its next reload. Deliberately absent: telling the gateway;
-//! SIGHUP and `POST /v1/admin/reload` do.
+//! Each file is replaced as a whole, by one program at a time, and a gateway takes it at its next reload. Deliberately
+//! absent: telling the gateway; SIGHUP and `POST /v1/admin/reload` do.
 
 use std::fs;
 use std::io;
@@ -11,9 +11,9 @@ use rcgen::{KeyPair, PKCS_ED25519};
 use thiserror::Error;
 
 use super::admin_tokens::{AdminRole, AdminTokensError};
-use super::revoked::{REVOKED_LEN_MAX, Revocation, RevocationError};
-use crate::serve::key_maker::{SERVICE_SUBJECT, replace_secret};
-use crate::serve::keys::{ADMIN_TOKENS, FORMER_TOKEN_KEY, KeyFolder, KeysError, REVOKED, TOKEN_KEY};
+use super::revoked::{Revocation, RevocationError, Revoked};
+use crate::serve::key_maker::{SERVICE_SUBJECT, lock_folder, replace_secret};
+use crate::serve::keys::{ADMIN_TOKENS, FORMER_TOKEN_KEY, KeyFolder, KeysError, LOCK, REVOKED, SIGNING_KEY, TOKEN_KEY};
 use crate::serve::token::{Role, SERVICE_LIFE_S_MAX, SignError, TokenSigner};
 
 /// Why a key folder was not changed.
@@ -50,24 +50,18 @@ pub enum ChangeError {
     },
 }
 
-/// Adds a refusal to the list. One that is on it already stays there once.
+/// Adds a refusal to the list and returns all that is refused then.
 ///
 /// # Errors
 /// [`ChangeError`]; the list is as it was then.
-pub fn revoke(keys: &KeyFolder, revocation: &Revocation) -> Result<(), ChangeError> {
-    let (line, mut list) = (revocation.to_string(), keys.revoked_text()?);
-    if keys.revoked()?.len() >= REVOKED_LEN_MAX {
-        return Err(RevocationError::TooMany.into());
+pub fn revoke(keys: &KeyFolder, revocation: &Revocation) -> Result<Revoked, ChangeError> {
+    let _alone = lock(keys)?;
+    let list = keys.revoked_text()?;
+    let merged = Revoked::merge(&list, revocation)?;
+    if merged != list {
+        replace(keys, REVOKED, &merged)?;
     }
-    if list.lines().any(|known| known == line) {
-        return Ok(());
-    }
-    if !list.is_empty() && !list.ends_with('\n') {
-        list.push('\n');
-    }
-    list.push_str(&line);
-    list.push('\n');
-    replace(keys, REVOKED, &list)
+    Ok(Revoked::read(&merged)?)
 }
 
 /// Makes an admin token and returns it. It is nowhere else: the folder keeps its digest.
@@ -81,6 +75,7 @@ pub fn make_admin_token(
     life_days: u64,
     unix_s: u64,
 ) -> Result<String, ChangeError> {
+    let _alone = lock(keys)?;
     let mut tokens = keys.admin_tokens()?;
     let token = tokens.make(name, role, life_days, unix_s)?;
     replace(keys, ADMIN_TOKENS, &tokens.to_string())?;
@@ -92,6 +87,7 @@ pub fn make_admin_token(
 /// # Errors
 /// [`ChangeError`].
 pub fn revoke_admin_token(keys: &KeyFolder, name: &str) -> Result<(), ChangeError> {
+    let _alone = lock(keys)?;
     let mut tokens = keys.admin_tokens()?;
     tokens.revoke(name)?;
     replace(keys, ADMIN_TOKENS, &tokens.to_string())
@@ -103,20 +99,28 @@ pub fn revoke_admin_token(keys: &KeyFolder, name: &str) -> Result<(), ChangeErro
 /// # Errors
 /// [`ChangeError`].
 pub fn rotate(keys: &KeyFolder, unix_s: u64) -> Result<(), ChangeError> {
-    if keys.path().join(FORMER_TOKEN_KEY).exists() {
-        return Err(ChangeError::Overlap);
-    }
+    let _alone = lock(keys)?;
     let present = keys.path().join(TOKEN_KEY);
     let present = fs::read_to_string(&present).map_err(|reason| KeysError::Read { file: present, reason })?;
-    let key = KeyPair::generate_for(&PKCS_ED25519)?;
+    // The present key is written last: until then a rotation has begun, and whoever runs it again ends it.
+    let begun = match fs::read_to_string(keys.path().join(FORMER_TOKEN_KEY)) {
+        Ok(former) if former != present => return Err(ChangeError::Overlap),
+        Ok(_) => fs::read_to_string(keys.path().join(SIGNING_KEY)).ok(),
+        Err(_) => None,
+    };
+    let begun = begun.and_then(|pem| KeyPair::from_pem(&pem).ok());
+    let key = match begun.filter(|key| key.public_key_pem() != present) {
+        Some(key) => key,
+        None => KeyPair::generate_for(&PKCS_ED25519)?,
+    };
     let signer = TokenSigner::new(key.serialized_der(), keys.venue_id())?;
     let service = signer.sign(SERVICE_SUBJECT, Role::Service, unix_s, SERVICE_LIFE_S_MAX)?;
     // The former key is there before the present one changes, so that a gateway which reloads between two files refuses
     // nobody.
     replace(keys, FORMER_TOKEN_KEY, &present)?;
-    replace(keys, TOKEN_KEY, &key.public_key_pem())?;
-    replace(keys, "token-signing.key", &key.serialize_pem())?;
-    replace(keys, "tokens/service.jwt", &service)
+    replace(keys, SIGNING_KEY, &key.serialize_pem())?;
+    replace(keys, "tokens/service.jwt", &service)?;
+    replace(keys, TOKEN_KEY, &key.public_key_pem())
 }
 
 /// Refuses tokens of the key before.
@@ -124,12 +128,19 @@ pub fn rotate(keys: &KeyFolder, unix_s: u64) -> Result<(), ChangeError> {
 /// # Errors
 /// [`ChangeError`].
 pub fn finish_rotation(keys: &KeyFolder) -> Result<(), ChangeError> {
+    let _alone = lock(keys)?;
     let file = keys.path().join(FORMER_TOKEN_KEY);
     match fs::remove_file(&file) {
         Ok(()) => Ok(()),
         Err(reason) if reason.kind() == io::ErrorKind::NotFound => Err(ChangeError::NoFormer),
         Err(reason) => Err(ChangeError::Write { file, reason }),
     }
+}
+
+/// Nobody else changes the folder while this is held.
+fn lock(keys: &KeyFolder) -> Result<fs::File, ChangeError> {
+    let file = keys.path().join(LOCK);
+    lock_folder(keys.path()).map_err(|reason| ChangeError::Write { file, reason })
 }
 
 fn replace(keys: &KeyFolder, name: &str, text: &str) -> Result<(), ChangeError> {

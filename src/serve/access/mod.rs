@@ -32,6 +32,7 @@ use super::token::{Principal, TokenError, TokenVerifier};
 use super::transport::{self, Limits, TransportError};
 
 /// What one reading of the key folder says.
+#[derive(Clone)]
 pub(super) struct Access {
     verifier: TokenVerifier,
     revoked: Revoked,
@@ -93,6 +94,14 @@ impl Access {
     pub(super) fn revoked_len(&self) -> usize {
         self.revoked.len()
     }
+}
+
+/// Whether a gateway would take a key folder.
+///
+/// # Errors
+/// [`TransportError`]; which file cannot be used, and why.
+pub fn check(keys: &KeyFolder) -> Result<(), TransportError> {
+    Access::read(keys, &Limits::APP, &Limits::HUB).map(drop)
 }
 
 /// Why the key folder was not taken.
@@ -171,14 +180,16 @@ impl AccessBook {
         self.take()
     }
 
-    /// Writes a refusal into the folder and takes the folder again.
+    /// Writes a refusal into the folder and takes the list, and nothing else: a refusal that is urgent does not wait for
+    /// the other files to be in order.
     ///
     /// # Errors
     /// [`ReloadError`]; what could not be written is not in force.
     pub(super) fn revoke(&self, revocation: &Revocation) -> Result<u64, ReloadError> {
         let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        changes::revoke(&self.keys, revocation)?;
-        self.take()
+        let revoked = changes::revoke(&self.keys, revocation)?;
+        let current = Access::clone(&self.current());
+        Ok(self.put(Access { revoked, ..current }))
     }
 
     fn take(&self) -> Result<u64, ReloadError> {
@@ -187,10 +198,14 @@ impl AccessBook {
             return Err(ReloadError::Venue);
         }
         let access = Access::read(&keys, &self.apps, &self.hubs)?;
+        Ok(self.put(access))
+    }
+
+    fn put(&self, access: Access) -> u64 {
         self.current.store(Arc::new(access));
         let number = self.number.fetch_add(1, Ordering::AcqRel) + 1;
         self.changed.send_replace(number);
-        Ok(number)
+        number
     }
 }
 

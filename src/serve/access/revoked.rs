@@ -5,11 +5,12 @@
 //! hub hub-17
 //! certificate 3f9a0c               serial number, hexadecimal
 //! token Jv3cN0mYt8r2Qw5sKx1ZzA     the token's `jti`
-//! subject ada 1800000000           tokens issued at this second (1970-01-01 UTC) or before
+//! customer ada 1800000000          customers' tokens issued at this second (1970-01-01 UTC) or before
+//! subject service 1800000000       the same, and services' tokens as well
 //! ```
 //!
 //! It lies in the key folder as `revoked`, so that it works without any other service. Deliberately absent: removal
-//! by program; a refusal is taken back by a person with an editor.
+//! by program; a refusal is taken back by a person with an editor, whose comments stay.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -17,7 +18,7 @@ use std::fmt;
 use nextbest_proto::limits::{HUB_ID_LEN_MAX, SUBJECT_LEN_MAX};
 use thiserror::Error;
 
-use crate::serve::token::{Principal, TOKEN_ID_LEN_MAX};
+use crate::serve::token::{Principal, Role, TOKEN_ID_LEN_MAX, is_name};
 
 /// Refusals in one list.
 pub const REVOKED_LEN_MAX: usize = 65_536;
@@ -35,6 +36,13 @@ pub enum Revocation {
     Certificate(String),
     /// One token, by its `jti`.
     Token(String),
+    /// All tokens of a customer that were issued at this second of 1970-01-01 UTC or before.
+    Customer {
+        /// The customer.
+        id: String,
+        /// The last second whose tokens are refused.
+        until_unix_s: u64,
+    },
     /// All tokens of a customer or service that were issued at this second of 1970-01-01 UTC or before.
     Subject {
         /// The customer or service.
@@ -48,7 +56,7 @@ pub enum Revocation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RevocationError {
     /// A name that nobody can have.
-    #[error("{what} is expected to be 1 to {len_max} characters without spaces")]
+    #[error("{what} is expected to be 1 to {len_max} bytes without spaces, `#` and control characters")]
     Name {
         /// Of what.
         what: &'static str,
@@ -59,14 +67,20 @@ pub enum RevocationError {
     #[error("a certificate is expected to be named by its serial number, 1 to {SERIAL_DIGITS_MAX} hexadecimal digits")]
     Serial,
     /// A line that says something else.
-    #[error("line {line} is expected to be `hub ID`, `certificate SERIAL`, `token ID` or `subject ID UNIX_SECONDS`")]
+    #[error(
+        "line {line} is expected to be `hub ID`, `certificate SERIAL`, `token ID`, `customer ID UNIX_SECONDS` or \
+         `subject ID UNIX_SECONDS`"
+    )]
     Line {
         /// The line, from 1.
         line: usize,
     },
     /// Too many.
-    #[error("a list of revocations is expected to have at most {REVOKED_LEN_MAX} lines")]
+    #[error("a list of revocations is expected to have at most {REVOKED_LEN_MAX} refusals")]
     TooMany,
+    /// Too long, with its comments.
+    #[error("a list of revocations is expected to have at most {REVOKED_BYTES_MAX} bytes; shorten its comments")]
+    TooLong,
 }
 
 impl Revocation {
@@ -87,7 +101,8 @@ impl Revocation {
         let is_serial =
             (1..=SERIAL_DIGITS_MAX + 2).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
         let digits = digits.trim_start_matches('0').to_ascii_lowercase();
-        if is_serial && digits.len() <= SERIAL_DIGITS_MAX {
+        // The serial number 0 is nobody's (RFC 5280, section 4.1.2.2).
+        if is_serial && (1..=SERIAL_DIGITS_MAX).contains(&digits.len()) {
             Ok(Self::Certificate(digits))
         } else {
             Err(RevocationError::Serial)
@@ -102,6 +117,15 @@ impl Revocation {
         Ok(Self::Token(name("a token's id", id, TOKEN_ID_LEN_MAX)?))
     }
 
+    /// The tokens of a customer that were issued at `until_unix_s` or before.
+    ///
+    /// # Errors
+    /// [`RevocationError::Name`].
+    pub fn customer(id: &str, until_unix_s: u64) -> Result<Self, RevocationError> {
+        let id = name("a customer", id, SUBJECT_LEN_MAX)?;
+        Ok(Self::Customer { id, until_unix_s })
+    }
+
     /// The tokens of a customer or service that were issued at `until_unix_s` or before.
     ///
     /// # Errors
@@ -111,15 +135,37 @@ impl Revocation {
         Ok(Self::Subject { id, until_unix_s })
     }
 
-    /// What is refused, without whom: "hub", "certificate", "token" or "subject".
+    /// What is refused, without whom: "hub", "certificate", "token", "customer" or "subject".
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Hub(_) => "hub",
             Self::Certificate(_) => "certificate",
             Self::Token(_) => "token",
+            Self::Customer { .. } => "customer",
             Self::Subject { .. } => "subject",
         }
+    }
+
+    /// The last second whose tokens are refused, when it is a person's or a service's.
+    #[must_use]
+    pub const fn until_unix_s(&self) -> Option<u64> {
+        match self {
+            Self::Hub(_) | Self::Certificate(_) | Self::Token(_) => None,
+            Self::Customer { until_unix_s, .. } | Self::Subject { until_unix_s, .. } => Some(*until_unix_s),
+        }
+    }
+
+    /// What a line says without its comment; nothing, when that is empty.
+    ///
+    /// # Errors
+    /// [`RevocationError::Line`], with its number.
+    fn of_line(line: usize, text: &str) -> Result<Option<Self>, RevocationError> {
+        let words: Vec<_> = text.split('#').next().unwrap_or_default().split_whitespace().collect();
+        if words.is_empty() {
+            return Ok(None);
+        }
+        Self::read(&words).map(Some).ok_or(RevocationError::Line { line })
     }
 
     fn read(words: &[&str]) -> Option<Self> {
@@ -127,6 +173,7 @@ impl Revocation {
             ["hub", id] => Self::hub(id).ok(),
             ["certificate", serial] => Self::certificate(serial).ok(),
             ["token", id] => Self::token(id).ok(),
+            ["customer", id, until] => Self::customer(id, until.parse().ok()?).ok(),
             ["subject", id, until] => Self::subject(id, until.parse().ok()?).ok(),
             _ => None,
         }
@@ -138,14 +185,15 @@ impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hub(id) | Self::Certificate(id) | Self::Token(id) => write!(f, "{} {id}", self.kind()),
-            Self::Subject { id, until_unix_s } => write!(f, "subject {id} {until_unix_s}"),
+            Self::Customer { id, until_unix_s } | Self::Subject { id, until_unix_s } => {
+                write!(f, "{} {id} {until_unix_s}", self.kind())
+            }
         }
     }
 }
 
 fn name(what: &'static str, name: &str, len_max: usize) -> Result<String, RevocationError> {
-    let fits = |character: char| !character.is_whitespace() && !character.is_control() && character != '#';
-    if (1..=len_max).contains(&name.len()) && name.chars().all(fits) {
+    if is_name(name, len_max) {
         Ok(name.to_owned())
     } else {
         Err(RevocationError::Name { what, len_max })
@@ -158,6 +206,7 @@ pub struct Revoked {
     hubs: HashSet<String>,
     certificates: HashSet<String>,
     tokens: HashSet<String>,
+    customers: HashMap<String, u64>,
     subjects: HashMap<String, u64>,
 }
 
@@ -168,23 +217,47 @@ impl Revoked {
     /// [`RevocationError`], which names lines and nobody in them.
     pub fn read(text: &str) -> Result<Self, RevocationError> {
         let mut revoked = Self::default();
-        for (line, words) in (1..).zip(text.lines()) {
-            let words: Vec<_> = words.split('#').next().unwrap_or_default().split_whitespace().collect();
-            if words.is_empty() {
+        for (line, text) in (1..).zip(text.lines()) {
+            let Some(refusal) = Revocation::of_line(line, text)? else {
                 continue;
-            }
-            if revoked.len() >= REVOKED_LEN_MAX {
+            };
+            revoked.add(refusal);
+            if revoked.len() > REVOKED_LEN_MAX {
                 return Err(RevocationError::TooMany);
             }
-            revoked.add(Revocation::read(&words).ok_or(RevocationError::Line { line })?);
         }
         Ok(revoked)
+    }
+
+    /// A list with one more refusal. Comments stay; a line that says what another one says as well does not.
+    ///
+    /// # Errors
+    /// [`RevocationError`]; a list that is returned can be read.
+    pub fn merge(text: &str, revocation: &Revocation) -> Result<String, RevocationError> {
+        let mut unwritten = Self::read(text)?;
+        unwritten.add(revocation.clone());
+        let mut merged = String::with_capacity(text.len());
+        for (number, line) in (1..).zip(text.lines()) {
+            let refusal = Revocation::of_line(number, line)?;
+            if refusal.is_none_or(|refusal| unwritten.take(&refusal)) {
+                merged.push_str(line);
+                merged.push('\n');
+            }
+        }
+        if unwritten.take(revocation) {
+            merged.push_str(&revocation.to_string());
+            merged.push('\n');
+        }
+        if merged.len() as u64 > REVOKED_BYTES_MAX {
+            return Err(RevocationError::TooLong);
+        }
+        Self::read(&merged).map(|_| merged)
     }
 
     /// How many refusals there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.hubs.len() + self.certificates.len() + self.tokens.len() + self.subjects.len()
+        self.hubs.len() + self.certificates.len() + self.tokens.len() + self.customers.len() + self.subjects.len()
     }
 
     /// Whether nothing is refused.
@@ -203,8 +276,12 @@ impl Revoked {
     #[must_use]
     pub fn has_token(&self, token: &Principal) -> bool {
         let by_id = token.token_id.as_deref().is_some_and(|id| self.tokens.contains(id));
-        let until_unix_s = self.subjects.get(&token.subject);
-        by_id || until_unix_s.is_some_and(|until_unix_s| token.issued_unix_s <= *until_unix_s)
+        let customers = (token.role == Role::Customer).then_some(&self.customers);
+        let mut until_unix_s = customers
+            .into_iter()
+            .chain([&self.subjects])
+            .filter_map(|of| of.get(&token.subject));
+        by_id || until_unix_s.any(|until_unix_s| token.issued_unix_s <= *until_unix_s)
     }
 
     fn add(&mut self, revocation: Revocation) {
@@ -212,12 +289,29 @@ impl Revoked {
             Revocation::Hub(id) => drop(self.hubs.insert(id)),
             Revocation::Certificate(serial) => drop(self.certificates.insert(serial)),
             Revocation::Token(id) => drop(self.tokens.insert(id)),
-            Revocation::Subject { id, until_unix_s } => {
-                let until = self.subjects.entry(id).or_default();
-                *until = until_unix_s.max(*until);
-            }
+            Revocation::Customer { id, until_unix_s } => later(&mut self.customers, id, until_unix_s),
+            Revocation::Subject { id, until_unix_s } => later(&mut self.subjects, id, until_unix_s),
         }
     }
+
+    /// Takes a refusal away; false when it is not here, or with another limit.
+    fn take(&mut self, revocation: &Revocation) -> bool {
+        let take_limit = |from: &mut HashMap<String, u64>, id: &String, until_unix_s: &u64| {
+            from.get(id) == Some(until_unix_s) && from.remove(id).is_some()
+        };
+        match revocation {
+            Revocation::Hub(id) => self.hubs.remove(id),
+            Revocation::Certificate(serial) => self.certificates.remove(serial),
+            Revocation::Token(id) => self.tokens.remove(id),
+            Revocation::Customer { id, until_unix_s } => take_limit(&mut self.customers, id, until_unix_s),
+            Revocation::Subject { id, until_unix_s } => take_limit(&mut self.subjects, id, until_unix_s),
+        }
+    }
+}
+
+fn later(limits: &mut HashMap<String, u64>, id: String, until_unix_s: u64) {
+    let until = limits.entry(id).or_default();
+    *until = until_unix_s.max(*until);
 }
 
 /// Shows how many there are, never who.
@@ -230,7 +324,6 @@ impl fmt::Debug for Revoked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::token::Role;
 
     fn token(subject: &str, id: Option<&str>, issued_unix_s: u64) -> Principal {
         Principal {
@@ -268,6 +361,7 @@ mod tests {
             "subject ada",
             "subject ada soon",
             "customer ada",
+            "certificate 0",
             "hub \u{7}",
         ] {
             let list = format!("hub h1\n{line}\n");
@@ -289,6 +383,7 @@ mod tests {
             Revocation::hub("hub-17").unwrap(),
             Revocation::certificate("0A:1B").unwrap(),
             Revocation::token("Jv3cN0").unwrap(),
+            Revocation::customer("ada", 7).unwrap(),
             Revocation::subject("ada", 7).unwrap(),
         ];
         for one in all {
@@ -300,5 +395,47 @@ mod tests {
             );
         }
         assert!(Revocation::hub("two words").is_err() && Revocation::subject("a\nhub b", 1).is_err());
+        for nobody in ["", "0", "00", ":0"] {
+            assert_eq!(
+                Revocation::certificate(nobody),
+                Err(RevocationError::Serial),
+                "{nobody:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_list_says_everything_once_and_keeps_its_comments() {
+        let mut list = "# lost\nhub h1 # by ada\nhub h1\nsubject ada 5".to_owned();
+        for until_unix_s in 1..100 {
+            list = Revoked::merge(&list, &Revocation::subject("ada", until_unix_s).unwrap()).unwrap();
+            list = Revoked::merge(&list, &Revocation::hub("h1").unwrap()).unwrap();
+        }
+        assert_eq!(list, "# lost\nhub h1 # by ada\nsubject ada 99\n");
+        let earlier = Revoked::merge(&list, &Revocation::subject("ada", 7).unwrap());
+        assert_eq!(earlier.unwrap(), list, "the later limit holds");
+        let comments = "# why\n".repeat(usize::try_from(REVOKED_BYTES_MAX).unwrap() / 6);
+        let hub = Revocation::hub("h1").unwrap();
+        assert_eq!(Revoked::merge(&comments, &hub), Err(RevocationError::TooLong));
+        let full: String = (0..REVOKED_LEN_MAX).map(|n| format!("hub h{n}\n")).collect();
+        assert_eq!(
+            Revoked::merge(&full, &hub).unwrap(),
+            full,
+            "one that is there is no more"
+        );
+        let more = Revocation::hub("another").unwrap();
+        assert_eq!(Revoked::merge(&full, &more), Err(RevocationError::TooMany));
+    }
+
+    #[test]
+    fn a_refused_customer_is_not_the_service_of_that_name() {
+        let revoked = Revoked::read("customer ada 100\n").unwrap();
+        let customer = token("ada", None, 100);
+        let service = Principal {
+            role: Role::Service,
+            ..customer.clone()
+        };
+        assert!(revoked.has_token(&customer) && !revoked.has_token(&service));
+        assert!(Revoked::read("subject ada 100\n").unwrap().has_token(&service));
     }
 }

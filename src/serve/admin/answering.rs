@@ -17,13 +17,14 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::audit::{AuditError, Change, What};
-use super::routes::{HUB_FIELDS, REVOCABLE, ROUTES, Route, Who, Work, allows};
+use super::routes::{HUB_FIELDS, REVOCABLE, ROUTES, Route, UNTIL_FAR, Who, Work, allows};
 use crate::serve::access::ReloadError;
 use crate::serve::access::admin_tokens::AdminToken;
 use crate::serve::access::revoked::{Revocation, RevocationError};
 use crate::serve::hub_exposition::flag_name;
 use crate::serve::metrics::Counter;
 use crate::serve::shared::{Shared, Stage};
+use crate::serve::token::CLOCK_SKEW_S_MAX;
 use crate::serve::{exposition, hub_book};
 
 /// Longest body.
@@ -203,44 +204,52 @@ fn fields(hub: v1::HubStatus) -> Map<String, Value> {
         .collect()
 }
 
-/// The body of `POST /v1/admin/revoke`: one of the first four, and why.
+/// The body of `POST /v1/admin/revoke`: one of the first five, and why.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RevokeBody {
     hub: Option<String>,
     certificate: Option<String>,
     token: Option<String>,
+    customer: Option<String>,
+    /// A customer or a service.
     subject: Option<String>,
-    /// Of a subject: tokens issued at this second of 1970-01-01 UTC or before; without it, until this very second.
+    /// Of the last two: tokens issued at this second of 1970-01-01 UTC or before; without it, whatever can have been issued
+    /// by now, for which an issuer's clock may be a minute ahead.
     until_unix_s: Option<u64>,
     why: String,
 }
 
 impl RevokeBody {
     fn revocation(&self, unix_s: u64) -> Option<Result<Revocation, RevocationError>> {
-        let until_unix_s = self.until_unix_s.unwrap_or(unix_s);
+        let until_unix_s = self.until_unix_s.unwrap_or(unix_s.saturating_add(CLOCK_SKEW_S_MAX));
         let all = [
             self.hub.as_deref().map(Revocation::hub),
             self.certificate.as_deref().map(Revocation::certificate),
             self.token.as_deref().map(Revocation::token),
+            self.customer
+                .as_deref()
+                .map(|id| Revocation::customer(id, until_unix_s)),
             self.subject.as_deref().map(|id| Revocation::subject(id, until_unix_s)),
         ];
         let mut named = all.into_iter().flatten();
         let one = named.next();
-        let is_limit_misplaced = self.until_unix_s.is_some() && self.subject.is_none();
-        one.filter(|_| named.next().is_none() && !is_limit_misplaced)
+        let has_limit = self.customer.is_some() || self.subject.is_some();
+        one.filter(|_| named.next().is_none() && (has_limit || self.until_unix_s.is_none()))
     }
 }
 
 fn revoke(shared: &Shared, holder: &AdminToken, body: &[u8]) -> Result<Response, Refused> {
-    const EXPECTED: &str =
-        "expected {\"why\": .., and one of \"hub\", \"certificate\", \"token\", \"subject\" (with \"until_unix_s\")}";
+    const EXPECTED: &str = "expected {\"why\": .., and one of \"hub\", \"certificate\", \"token\", or \"customer\" or \
+                            \"subject\" (perhaps with \"until_unix_s\")}";
     let malformed = || Refused::because(StatusCode::BAD_REQUEST, "invalid_field", EXPECTED);
     let body: RevokeBody = serde_json::from_slice(body).map_err(|_| malformed())?;
-    let revocation = body.revocation(shared.clock.unix_s()).ok_or_else(malformed)?;
+    let unix_s = shared.clock.unix_s();
+    let revocation = body.revocation(unix_s).ok_or_else(malformed)?;
     let revocation =
         revocation.map_err(|error| Refused::because(StatusCode::BAD_REQUEST, "invalid_field", error.to_string()))?;
-    if !allows(REVOCABLE, revocation.kind(), holder.role) {
+    let is_far = revocation.until_unix_s() > Some(unix_s.saturating_add(CLOCK_SKEW_S_MAX));
+    if !allows(REVOCABLE, revocation.kind(), holder.role) || (is_far && !UNTIL_FAR.contains(&holder.role)) {
         return Err(Refused::because(StatusCode::FORBIDDEN, "not_allowed", NOT_YOURS));
     }
     record(shared, holder, What::Revoke(&revocation), &body.why)?;

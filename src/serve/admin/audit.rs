@@ -64,6 +64,9 @@ impl Audit for LogAudit {
             }
             // A person's id stays out of the log; so does a token's, which leads to one.
             What::Revoke(Revocation::Token(_)) => tracing::info!(?who, role, "admin: revoke a token"),
+            What::Revoke(Revocation::Customer { .. }) => {
+                tracing::info!(?who, role, "admin: revoke a customer's tokens");
+            }
             What::Revoke(Revocation::Subject { .. }) => tracing::info!(?who, role, "admin: revoke a subject's tokens"),
         }
         Ok(())

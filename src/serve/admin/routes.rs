@@ -10,7 +10,7 @@
 //! | `POST /v1/admin/revoke` | operator, agent, privacy officer | refuse a hub, a certificate, a token or a person's tokens; [`REVOCABLE`] says which role may refuse what |
 //! | `POST /v1/admin/reload` | operator | take the key folder again |
 //!
-//! Whatever is not in a table is refused. Deliberately absent: what the routes do (`super::answering`).
+//! Whatever is not in a table is refused. Only [`UNTIL_FAR`] may refuse tokens that nobody can have been given yet. Deliberately absent: what the routes do (`super::answering`).
 
 use crate::serve::access::admin_tokens::AdminRole::{self, Agent, Operator, PrivacyOfficer, Viewer};
 
@@ -102,8 +102,12 @@ pub const REVOCABLE: &[(&str, &[AdminRole])] = &[
     ("hub", &[Operator]),
     ("certificate", &[Operator]),
     ("token", &[Operator, Agent, PrivacyOfficer]),
-    ("subject", &[Operator, Agent, PrivacyOfficer]),
+    ("customer", &[Operator, Agent, PrivacyOfficer]),
+    ("subject", &[Operator]),
 ];
+
+/// Who may refuse tokens that are issued later than the clocks of their issuers can be.
+pub const UNTIL_FAR: &[AdminRole] = &[Operator];
 
 /// Whether a table allows a thing to a role; what is not in the table is nobody's.
 pub(super) fn allows(table: &[(&str, &[AdminRole])], thing: &str, role: AdminRole) -> bool {
