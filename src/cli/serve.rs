@@ -99,7 +99,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     wait_to_stop(|| take_again(&gateway, &arguments.pack, &taking))
         .map_err(|error| Failure::wrong(format!("cannot wait for a signal: {error}")))?;
     say!("stopping: peers are told to come back");
+    let overload = Arc::clone(gateway.overload());
     gateway.stop();
+    if let Some(summary) = overload.summary() {
+        say!("left undone: {summary}");
+    }
     Ok(())
 }
 

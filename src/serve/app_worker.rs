@@ -75,7 +75,7 @@ impl AppWorker {
         is_service: bool,
     ) -> Result<(), v1::Error> {
         let Shared { engine, overload, .. } = &*self.shared;
-        let wait = overload.apps.wait();
+        let wait = overload.apps.backlog.wait();
         let deadline = Duration::from_millis(u64::from(request.deadline_ms));
         if request.deadline_ms > 0 && (wait > deadline || now.since(came) > deadline) {
             return Err(v1::Error::new(ErrorCode::DeadlinePassed));

@@ -3,6 +3,9 @@
 //! What a chunk brought is counted here and added to the gateway's counters once, so that a sighting costs no
 //! atomic operation of the shell's.
 
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
 use nextbest_proto::frame::FrameReader;
 use nextbest_proto::v1::{self, ErrorCode};
 use nextbest_venue::HubIx;
@@ -79,7 +82,7 @@ impl Intake {
         mut chunk: &[u8],
     ) -> Result<Taken, v1::Error> {
         let now = shared.clock.now();
-        let _noted = shared.overload.hubs.wait();
+        let _noted = shared.overload.hubs.backlog.wait();
         let mut tally = Tally::default();
         let taken = loop {
             match reader.next(&mut chunk) {
@@ -147,14 +150,14 @@ impl Intake {
     }
 
     fn take_batch(&mut self, shared: &Shared, now: Timestamp, batch: &SightingBatchReader<'_>, tally: &mut Tally) {
-        let step = shared.overload.step();
+        let step = shared.overload.hubs.step();
         let mut bad = 0;
         let numbered = batch.sightings().map(|(sequence, sighting)| {
             let Ok(sighting) = sighting else {
                 bad += 1;
                 return (sequence, None);
             };
-            let shed_for = shed_for(step, sequence, &sighting);
+            let shed_for = shed_for(step, now, &sighting);
             if let Some(shed_for) = shed_for {
                 // It counts as taken: sent again it would cost the same again.
                 shared.overload.count(shed_for, 1);
@@ -170,12 +173,16 @@ impl Intake {
 }
 
 /// The step for which a sighting is not looked at, if there is not the time for it.
-fn shed_for(step: Step, sequence: u64, sighting: &Sighting) -> Option<Step> {
+fn shed_for(step: Step, now: Timestamp, sighting: &Sighting) -> Option<Step> {
     if step >= Step::LateSightings && sighting.age_ms > LATE_MS {
         return Some(Step::LateSightings);
     }
-    // A tag is heard several times a second by several hubs; every second time still says where it is.
-    (step >= Step::LiveSightings && !sequence.is_multiple_of(2)).then_some(Step::LiveSightings)
+    // Half of the tags in each step of the locator, and the other half in the next: all hubs that hear a tag are heard
+    // about it in the same step, and nobody is silent for longer than one.
+    let turn = FixedState::default()
+        .hash_one(sighting.tag)
+        .wrapping_add(u64::from(now.step()));
+    (step >= Step::LiveSightings && !turn.is_multiple_of(2)).then_some(Step::LiveSightings)
 }
 
 /// What one chunk brought.

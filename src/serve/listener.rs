@@ -23,7 +23,7 @@ use super::admission::{Admission, Verdict};
 use super::closing::{close, close_code};
 use super::endpoint::{LiveEndpoint, Next, REBUILD_WAIT, Source, Wrap};
 use super::metrics::{Counter, Gauge, Metrics};
-use super::overload::{BacklogOf, ProbedSocket, Step};
+use super::overload::{ProbedSocket, SideOf, Step};
 use super::shared::{Shared, Stage};
 use super::transport::Limits;
 
@@ -55,6 +55,7 @@ pub(super) struct Listener {
     limits: Limits,
     connected: Counter,
     of: Gauge,
+    side: SideOf,
     handshakes: Rc<RefCell<Admission>>,
     open: Rc<RefCell<HashMap<usize, Connection>>>,
 }
@@ -63,13 +64,13 @@ impl Listener {
     /// A listener for hubs or apps, as `of` says. Runs inside the thread's runtime.
     pub(super) fn new(shared: Arc<Shared>, socket: Source, limits: Limits, of: Gauge) -> io::Result<Self> {
         let config = config(&shared.access.current(), of);
-        let (connected, backlog): (_, BacklogOf) = if of == Gauge::Apps {
+        let (connected, side): (_, SideOf) = if of == Gauge::Apps {
             (Counter::AppConnected, |overload| &overload.apps)
         } else {
             (Counter::HubConnected, |overload| &overload.hubs)
         };
         let overload = Arc::clone(&shared.overload);
-        let probed: Wrap = Arc::new(move |socket| Arc::new(ProbedSocket::new(socket, Arc::clone(&overload), backlog)));
+        let probed: Wrap = Arc::new(move |socket| Arc::new(ProbedSocket::new(socket, Arc::clone(&overload), side)));
         let live = LiveEndpoint::open(socket, config, probed)?;
         Ok(Self {
             live,
@@ -77,6 +78,7 @@ impl Listener {
             limits,
             connected,
             of,
+            side,
             handshakes: Rc::new(RefCell::new(Admission::new(limits.handshakes))),
             open: Rc::default(),
         })
@@ -152,7 +154,7 @@ impl Listener {
         let connections = self.live.alive().map_or(usize::MAX, quinn::Endpoint::open_connections);
         let (is_proved, may_retry) = (incoming.remote_address_validated(), incoming.may_retry());
         let now = self.shared.clock.now();
-        let is_shedding = self.shared.overload.is_at(Step::Connections);
+        let is_shedding = (self.side)(&self.shared.overload).step() >= Step::Connections;
         let verdict = if connections >= self.limits.connections_max {
             Verdict::Refuse
         } else if is_shedding && is_proved {

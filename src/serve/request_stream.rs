@@ -179,6 +179,7 @@ impl RequestStream {
                         Then::AwaitDurable(waiting) => {
                             self.flush().await?;
                             self.session.acknowledge(waiting, &mut self.out).await;
+                            self.session.worker.shared.overload.apps.backlog.turn_begins();
                         }
                         Then::Close(request_id, error) => {
                             self.flush().await?;

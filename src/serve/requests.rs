@@ -80,8 +80,14 @@ impl Session {
     pub(super) fn answer_frame(&self, came: Timestamp, frame: &[u8], out: &mut BytesMut) -> Then {
         let request = match wire::read_app_request(frame) {
             Ok(request) => request,
-            Err(refused) => return self.refuse(refused.request_id, wire_error(refused.error), out),
+            Err(refused) => {
+                self.note_wait();
+                return self.refuse(refused.request_id, wire_error(refused.error), out);
+            }
         };
+        if !matches!(request.body, Body::Query(_)) {
+            self.note_wait();
+        }
         let id = request.request_id;
         if frame.len() > APP_REQUEST_NOT_SIGNAL_LEN_MAX && !matches!(request.body, Body::Signal(_)) {
             return self.refuse(id, v1::Error::new(ErrorCode::FrameTooLarge), out);
@@ -363,6 +369,11 @@ impl Session {
             until,
             reply: app_reply::Body::OutcomeAck(ack),
         }))
+    }
+
+    /// Tells how long a request has waited that is answered whatever the wait; queries tell it when they are judged.
+    fn note_wait(&self) {
+        let _noted = self.worker.shared.overload.apps.backlog.wait();
     }
 
     /// Refuses what there is no time for at the moment.

@@ -82,6 +82,11 @@ impl Backlog {
         Duration::from_micros(sum_us.checked_div(waits).unwrap_or(0))
     }
 
+    /// The thread has waited for something else than its turn, such as a disk: what comes next has not waited for it.
+    pub(in crate::serve) fn turn_begins(&self) {
+        self.read_us.store(self.clock.now().as_micros(), Ordering::Relaxed);
+    }
+
     /// Packets were read that had waited for so long.
     fn on_read(&self, now_us: u64, kernel_us: u64) {
         self.read_us.store(now_us, Ordering::Relaxed);
@@ -89,15 +94,15 @@ impl Backlog {
     }
 }
 
-/// Which of a gateway's backlogs a socket measures.
-pub(in crate::serve) type BacklogOf = fn(&super::Overload) -> &Backlog;
+/// Which side of a gateway a socket is of.
+pub(in crate::serve) type SideOf = fn(&super::Overload) -> &super::Side;
 
 /// A listener's socket that measures its backlog.
 #[derive(Debug)]
 pub(in crate::serve) struct ProbedSocket {
     inner: Arc<dyn AsyncUdpSocket>,
     overload: Arc<super::Overload>,
-    of: BacklogOf,
+    of: SideOf,
     /// `None`: no probe can be sent, and no backlog is seen.
     prober: Option<UdpSocket>,
     mark: [u8; MARK_LEN],
@@ -111,7 +116,7 @@ pub(in crate::serve) struct ProbedSocket {
 
 impl ProbedSocket {
     /// Wraps a listener's socket.
-    pub(in crate::serve) fn new(inner: Arc<dyn AsyncUdpSocket>, overload: Arc<super::Overload>, of: BacklogOf) -> Self {
+    pub(in crate::serve) fn new(inner: Arc<dyn AsyncUdpSocket>, overload: Arc<super::Overload>, of: SideOf) -> Self {
         let mut mark = [0; MARK_LEN];
         let is_marked = SystemRandom::new().fill(&mut mark).is_ok();
         let prober = inner.local_addr().and_then(prober).ok().filter(|_| is_marked);
@@ -128,7 +133,7 @@ impl ProbedSocket {
     }
 
     fn backlog(&self) -> &Backlog {
-        (self.of)(&self.overload)
+        &(self.of)(&self.overload).backlog
     }
 
     /// Everything was read: nothing waits in the kernel. What was read just before waits for its turn since then.

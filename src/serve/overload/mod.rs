@@ -15,10 +15,11 @@ mod queries;
 mod shedding;
 mod watch;
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-pub(super) use self::backlog::{Backlog, BacklogOf, ProbedSocket};
+use self::backlog::Backlog;
+pub(super) use self::backlog::{ProbedSocket, SideOf};
 pub(super) use self::queries::QueryClass;
 use self::queries::Turn;
 pub use self::shedding::Step;
@@ -28,14 +29,38 @@ use super::clock::Clock;
 /// How long a refused peer should wait before it asks again, in milliseconds. The client adds a jitter of its own.
 pub(super) const RETRY_AFTER_MS: u32 = 1_000;
 
+/// One listener's load: how far behind it is, and what is left undone for it.
+#[derive(Debug, Default)]
+pub(super) struct Side {
+    pub(super) backlog: Backlog,
+    step: AtomicU8,
+}
+
+impl Side {
+    fn on(clock: Clock) -> Self {
+        Self {
+            backlog: Backlog::on(clock),
+            ..Self::default()
+        }
+    }
+
+    /// The step in force.
+    pub(super) fn step(&self) -> Step {
+        Step::from_number(self.step.load(Ordering::Relaxed))
+    }
+}
+
 /// What is left undone at the moment, and how much was.
+///
+/// Apps and hubs have a step each, because each has a listener and a thread: leaving sightings undone gives the apps'
+/// thread no time, and a flood of apps must not keep a hub out. Memory is common to both.
 #[derive(Debug, Default)]
 pub struct Overload {
-    step: AtomicU8,
+    pub(super) apps: Side,
+    pub(super) hubs: Side,
+    is_memory_short: AtomicBool,
     /// By step: what was not done for it.
     shed: [AtomicU64; Step::ALL.len()],
-    pub(super) apps: Backlog,
-    pub(super) hubs: Backlog,
     turn: Turn,
     pub(super) beats: watch::Beats,
 }
@@ -44,30 +69,25 @@ impl Overload {
     /// As by default, but with the waits of packets measured on a clock that somebody else drives.
     pub(super) fn on(clock: Clock) -> Self {
         Self {
-            apps: Backlog::on(clock),
-            hubs: Backlog::on(clock),
+            apps: Side::on(clock),
+            hubs: Side::on(clock),
             ..Self::default()
         }
     }
 
-    /// The step in force.
+    /// The step in force, of the listener that is worse off.
     #[must_use]
     pub fn step(&self) -> Step {
-        Step::from_number(self.step.load(Ordering::Relaxed))
+        self.apps.step().max(self.hubs.step())
     }
 
-    /// Whether `step` is in force, so that what it names is left undone. Counts it when it is.
+    /// Whether `step` is in force for apps, so that what it names is left undone. Counts it when it is.
     pub(super) fn sheds(&self, step: Step) -> bool {
-        let is_in_force = self.step() >= step;
+        let is_in_force = self.apps.step() >= step;
         if is_in_force {
             self.count(step, 1);
         }
         is_in_force
-    }
-
-    /// Whether `step` is in force. Whoever asks counts what it leaves undone with [`Overload::count`].
-    pub(super) fn is_at(&self, step: Step) -> bool {
-        self.step() >= step
     }
 
     /// Counts what was left undone for a step.
@@ -88,6 +108,11 @@ impl Overload {
     /// Whether a query that has waited for so long is refused. Counts it when it is. Whether a customer is of a higher
     /// tier is asked only when it makes a difference.
     pub(super) fn refuses(&self, class: QueryClass, wait: Duration, is_valued: impl FnOnce() -> bool) -> bool {
+        // A wait that is refused, for all but those of most worth.
+        let wait = match self.is_memory_short.load(Ordering::Relaxed) {
+            true => wait.max(QueryClass::Valued.wait_max()),
+            false => wait,
+        };
         let is_late = wait > class.wait_max();
         let class = if is_late && class == QueryClass::Customer && is_valued() {
             QueryClass::Valued
@@ -107,6 +132,20 @@ impl Overload {
         self.beats.stalls()
     }
 
+    /// What was left undone since the start, for people; `None`: nothing.
+    #[must_use]
+    pub fn summary(&self) -> Option<String> {
+        let shed = Step::ALL.map(|step| (step, self.shed(step)));
+        let parts: Vec<_> = shed
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(step, count)| format!("{count} {}", step.name()))
+            .collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
+impl Side {
     fn set_step(&self, step: Step) {
         self.step.store(step as u8, Ordering::Relaxed);
     }

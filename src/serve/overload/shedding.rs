@@ -65,10 +65,8 @@ impl Step {
 /// What was measured since the last check.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Load {
-    /// How long packets of apps waited on average before they were read.
-    pub(super) apps_backlog: Duration,
-    /// The same of hubs.
-    pub(super) hubs_backlog: Duration,
+    /// How long the listener's packets waited on average.
+    pub(super) backlog: Duration,
     /// Memory in use, as a share of the bound.
     pub(super) memory_share: f32,
 }
@@ -94,31 +92,57 @@ const TRIGGERS: [Trigger; 3] = [
     },
     Trigger {
         backlog: Duration::from_millis(50),
-        memory_share: 0.95,
+        memory_share: MEMORY_SHORT_SHARE,
         step: Step::Queries,
     },
 ];
 /// A trigger holds until what it measures is below this share of it, so that a step does not flap.
 const RELEASE_SHARE: f32 = 0.8;
+/// The same for memory, which does not swing.
+const MEMORY_RELEASE_SHARE: f32 = 0.97;
 /// Checks in a row that must ask for less before less is shed: half a second.
 const CALM_CHECKS: u32 = 5;
 
-/// The step in force, and how long less has been asked for.
-#[derive(Debug, Default)]
+/// The share of the memory from which queries are refused as well.
+pub(super) const MEMORY_SHORT_SHARE: f32 = 0.95;
+
+/// The step in force for a listener, and how long less has been asked for.
+#[derive(Debug)]
 pub(super) struct Shedding {
+    /// The last step that a backlog alone is a reason for.
+    backlog_step_max: Step,
     step: Step,
     calm_checks: u32,
 }
 
 impl Shedding {
+    /// For the listener of apps.
+    pub(super) const fn of_apps() -> Self {
+        Self::up_to(Step::Queries)
+    }
+
+    /// For the listener of hubs, who send nothing but sightings: being behind costs sightings alone.
+    pub(super) const fn of_hubs() -> Self {
+        Self::up_to(Step::LiveSightings)
+    }
+
+    const fn up_to(backlog_step_max: Step) -> Self {
+        Self {
+            backlog_step_max,
+            step: Step::None,
+            calm_checks: 0,
+        }
+    }
+
     /// The step for what was measured. More is shed at once, less after half a second of calm.
     pub(super) fn next(&mut self, load: &Load) -> Step {
-        if wanted(load, 1.0) > self.step {
-            self.step = wanted(load, 1.0);
+        let entered = self.wanted(load, 1.0);
+        if entered > self.step {
+            self.step = entered;
             self.calm_checks = 0;
             return self.step;
         }
-        let held = wanted(load, RELEASE_SHARE);
+        let held = self.wanted(load, RELEASE_SHARE);
         self.calm_checks = if held < self.step { self.calm_checks + 1 } else { 0 };
         if self.calm_checks >= CALM_CHECKS {
             self.step = held;
@@ -126,62 +150,58 @@ impl Shedding {
         }
         self.step
     }
-}
 
-/// The step that a load asks for, with every trigger at `share` of its threshold.
-fn wanted(load: &Load, share: f32) -> Step {
-    let mut step = Step::None;
-    for trigger in &TRIGGERS {
-        let backlog = trigger.backlog.mul_f32(share);
-        // Hubs have a listener of their own: a flood of them is shed among sightings alone.
-        let hubs = load.hubs_backlog > backlog && trigger.step <= Step::LiveSightings;
-        if load.apps_backlog > backlog || hubs || load.memory_share > trigger.memory_share * share.max(0.97) {
-            step = step.max(trigger.step);
+    /// The step that a load asks for, with every trigger at `share` of its threshold.
+    fn wanted(&self, load: &Load, share: f32) -> Step {
+        let mut step = Step::None;
+        for trigger in &TRIGGERS {
+            if load.backlog > trigger.backlog.mul_f32(share) {
+                step = step.max(trigger.step.min(self.backlog_step_max));
+            }
+            if load.memory_share > trigger.memory_share * share.max(MEMORY_RELEASE_SHARE) {
+                step = step.max(trigger.step);
+            }
         }
+        step
     }
-    step
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn apps(backlog_ms: u64) -> Load {
+    fn behind(backlog_ms: u64) -> Load {
         Load {
-            apps_backlog: Duration::from_millis(backlog_ms),
+            backlog: Duration::from_millis(backlog_ms),
             ..Load::default()
         }
     }
 
     #[test]
     fn more_is_shed_at_once_and_less_after_half_a_second() {
-        let mut shedding = Shedding::default();
-        assert_eq!(shedding.next(&apps(4)), Step::None);
-        assert_eq!(shedding.next(&apps(6)), Step::LiveSightings);
-        assert_eq!(shedding.next(&apps(60)), Step::Queries);
+        let mut shedding = Shedding::of_apps();
+        assert_eq!(shedding.next(&behind(4)), Step::None);
+        assert_eq!(shedding.next(&behind(6)), Step::LiveSightings);
+        assert_eq!(shedding.next(&behind(60)), Step::Queries);
         for check in 1..CALM_CHECKS {
-            assert_eq!(shedding.next(&apps(0)), Step::Queries, "calm check {check}");
+            assert_eq!(shedding.next(&behind(0)), Step::Queries, "calm check {check}");
         }
-        assert_eq!(shedding.next(&apps(0)), Step::None);
+        assert_eq!(shedding.next(&behind(0)), Step::None);
     }
 
     #[test]
     fn a_load_at_the_threshold_does_not_flap() {
-        let mut shedding = Shedding::default();
-        let _entered = shedding.next(&apps(21));
+        let mut shedding = Shedding::of_apps();
+        let _entered = shedding.next(&behind(21));
         for check in 0..100 {
             let backlog_ms = if check % 2 == 0 { 19 } else { 21 };
-            assert_eq!(shedding.next(&apps(backlog_ms)), Step::Connections, "check {check}");
+            assert_eq!(shedding.next(&behind(backlog_ms)), Step::Connections, "check {check}");
         }
     }
 
     #[test]
     fn a_flood_of_hubs_costs_sightings_alone() {
-        let load = Load {
-            hubs_backlog: Duration::from_secs(1),
-            ..Load::default()
-        };
-        assert_eq!(Shedding::default().next(&load), Step::LiveSightings);
+        assert_eq!(Shedding::of_hubs().next(&behind(1_000)), Step::LiveSightings);
     }
 
     #[test]
@@ -196,7 +216,8 @@ mod tests {
                 memory_share,
                 ..Load::default()
             };
-            assert_eq!(Shedding::default().next(&load), step, "{memory_share}");
+            assert_eq!(Shedding::of_apps().next(&load), step, "{memory_share}");
+            assert_eq!(Shedding::of_hubs().next(&load), step, "{memory_share}");
         }
     }
 

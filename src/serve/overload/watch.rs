@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::memory;
-use super::shedding::{Load, Shedding, Step};
+use super::shedding::{Load, MEMORY_SHORT_SHARE, Shedding, Step};
 use crate::serve::clock::Clock;
 use crate::serve::shared::{Shared, Stage};
 
@@ -107,7 +107,8 @@ pub(in crate::serve) async fn run(shared: Arc<Shared>, memory_bytes_max: Option<
     let mut watch = Watch {
         shared: &shared,
         memory_bytes_max,
-        shedding: Shedding::default(),
+        apps: Shedding::of_apps(),
+        hubs: Shedding::of_hubs(),
         memory_share: 0.0,
         checks: 0,
         stalled: [false; Beat::ALL.len()],
@@ -125,7 +126,8 @@ pub(in crate::serve) async fn run(shared: Arc<Shared>, memory_bytes_max: Option<
 struct Watch<'a> {
     shared: &'a Shared,
     memory_bytes_max: Option<u64>,
-    shedding: Shedding,
+    apps: Shedding,
+    hubs: Shedding,
     memory_share: f32,
     checks: u32,
     stalled: [bool; Beat::ALL.len()],
@@ -138,15 +140,22 @@ impl Watch<'_> {
             self.memory_share = share(memory::resident_bytes(), self.memory_bytes_max);
         }
         self.checks = self.checks.wrapping_add(1);
-        let load = Load {
-            apps_backlog: overload.apps.take_mean(),
-            hubs_backlog: overload.hubs.take_mean(),
-            memory_share: self.memory_share,
-        };
-        let (before, step) = (overload.step(), self.shedding.next(&load));
-        if step != before {
-            overload.set_step(step);
-            say(before, step, &load);
+        let is_memory_short = self.memory_share > MEMORY_SHORT_SHARE;
+        overload.is_memory_short.store(is_memory_short, Ordering::Relaxed);
+        let sides = [
+            ("apps", &overload.apps, &mut self.apps),
+            ("hubs", &overload.hubs, &mut self.hubs),
+        ];
+        for (of, side, shedding) in sides {
+            let load = Load {
+                backlog: side.backlog.take_mean(),
+                memory_share: self.memory_share,
+            };
+            let (before, step) = (side.step(), shedding.next(&load));
+            if step != before {
+                side.set_step(step);
+                say(of, before, step, &load);
+            }
         }
         for beat in Beat::ALL {
             self.look_at(beat);
@@ -175,19 +184,19 @@ impl Watch<'_> {
 }
 
 /// One line for each change.
-fn say(before: Step, step: Step, load: &Load) {
-    let (apps_ms, hubs_ms) = (load.apps_backlog.as_millis(), load.hubs_backlog.as_millis());
+fn say(of: &str, before: Step, step: Step, load: &Load) {
+    let (step_name, backlog_ms) = (step.name(), load.backlog.as_millis());
     let memory_percent = (load.memory_share * 100.0).round();
     if step > before {
         tracing::warn!(
-            step = step.name(),
-            apps_ms,
-            hubs_ms,
+            of,
+            step = step_name,
+            backlog_ms,
             memory_percent,
             "more work than can be done: shedding up to this step"
         );
     } else {
-        tracing::info!(step = step.name(), apps_ms, hubs_ms, memory_percent, "shedding less");
+        tracing::info!(of, step = step_name, backlog_ms, memory_percent, "shedding less");
     }
 }
 

@@ -240,6 +240,62 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// Tells it to stop; how much it then says was left undone of everything whose name ends so.
+    pub(super) fn stop_and_tell(self, ending: &str) -> Result<f64, TaskError> {
+        let log = self.log.clone();
+        let _took = self.stop()?;
+        let said = fs::read_to_string(log).map_err(|error| failed("the gateway's log", &error))?;
+        let undone = said
+            .lines()
+            .find_map(|line| line.strip_prefix("left undone: "))
+            .unwrap_or("");
+        let counts = undone.split(", ").filter_map(|part| part.split_once(' '));
+        Ok(counts
+            .filter(|(_, name)| name.ends_with(ending))
+            .filter_map(|(count, _)| count.parse::<f64>().ok())
+            .sum())
+    }
+}
+
+/// A load that runs beside something else. Dropping it ends it.
+pub(super) struct Load(Option<Child>);
+
+impl Load {
+    /// Starts a load; what it reports is kept for [`Load::report`].
+    pub(super) fn start(mut command: Command) -> Result<Self, TaskError> {
+        let child = command.stdout(Stdio::piped()).spawn();
+        child
+            .map(|child| Self(Some(child)))
+            .map_err(|error| failed("nextbest load", &error))
+    }
+
+    /// Whether it has not ended.
+    pub(super) fn is_running(&mut self) -> bool {
+        self.0
+            .as_mut()
+            .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Waits for its end; what it reports.
+    pub(super) fn report(mut self) -> Result<String, TaskError> {
+        let child = self.0.take().ok_or_else(|| TaskError::new("the load has ended"))?;
+        let output = child
+            .wait_with_output()
+            .map_err(|error| failed("nextbest load", &error))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _gone = child.kill();
+            let _gone = child.wait();
+        }
+    }
+}
+
 impl Drop for Gateway {
     fn drop(&mut self) {
         let _gone = self.child.kill();

@@ -2,7 +2,7 @@
 //! stays below the printed bound, and afterwards all is as before.
 //!
 //! Each query is made to cost two milliseconds, so that one machine can offer ten times what the gateway can do.
-//! What a refusal costs is compared with the decide that it saves in `benches/overload.rs`, without that cost.
+//! Deliberately absent: what a refusal costs beside a decide without that cost.
 
 use crate::cargo::TaskError;
 

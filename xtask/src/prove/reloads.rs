@@ -2,14 +2,13 @@
 //! generation.
 
 use std::fs;
-use std::process::Stdio;
 use std::time::Duration;
 
 use crate::cargo::TaskError;
 
 use super::Finding;
 use super::figures::number;
-use super::gateway::{House, wait};
+use super::gateway::{House, Load, wait};
 
 /// Times that the pack is taken again.
 const RELOADS: u32 = 200;
@@ -33,8 +32,7 @@ pub(super) fn prove(house: &House) -> Result<Vec<Finding>, TaskError> {
         "--for",
         "45s",
     ];
-    let load = house.load_command(&gateway.apps, &load).stdout(Stdio::piped()).spawn();
-    let load = load.map_err(|error| TaskError::new(format!("nextbest load: {error}")))?;
+    let load = Load::start(house.load_command(&gateway.apps, &load))?;
     let file = house.pack_file("settings.toml");
     let failed = |error: std::io::Error| TaskError::new(format!("{}: {error}", file.display()));
     let good = fs::read_to_string(&file).map_err(failed)?;
@@ -54,9 +52,7 @@ pub(super) fn prove(house: &House) -> Result<Vec<Finding>, TaskError> {
         wait(SERVES);
     }
     fs::write(&file, &good).map_err(failed)?;
-    let output = load.wait_with_output();
-    let output = output.map_err(|error| TaskError::new(format!("nextbest load: {error}")))?;
-    let report = String::from_utf8_lossy(&output.stdout);
+    let report = load.report()?;
     let (sent, errors) = (number(&report, "sent")?, number(&report, "errors")?);
     let generation = number(&house.ask(&gateway)?, "generation")?;
     Ok(vec![

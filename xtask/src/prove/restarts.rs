@@ -1,13 +1,12 @@
 //! A gateway that is restarted again and again under load: whoever uses the client library gets every answer.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use crate::cargo::TaskError;
 
 use super::Finding;
 use super::figures::number;
-use super::gateway::{House, free_address, wait};
+use super::gateway::{House, Load, free_address, wait};
 
 /// Restarts.
 const RESTARTS: u32 = 100;
@@ -35,20 +34,16 @@ pub(super) fn prove(house: &House) -> Result<Vec<Finding>, TaskError> {
         "--for",
         &lasts,
     ];
-    let load = house.load_command(&apps, &load).stdout(Stdio::piped()).spawn();
-    let mut load = load.map_err(|error| TaskError::new(format!("nextbest load: {error}")))?;
+    let mut load = Load::start(house.load_command(&apps, &load))?;
     let mut slowest = Duration::ZERO;
     let mut restarts = 0;
-    while restarts < RESTARTS && matches!(load.try_wait(), Ok(None)) {
+    while restarts < RESTARTS && load.is_running() {
         wait(SERVES);
         slowest = slowest.max(gateway.stop()?);
         gateway = house.serve_at(&apps, &hubs, &[])?;
         restarts += 1;
     }
-    let output = load
-        .wait_with_output()
-        .map_err(|error| TaskError::new(format!("nextbest load: {error}")))?;
-    let report = String::from_utf8_lossy(&output.stdout);
+    let report = load.report()?;
     let (sent, errors) = (number(&report, "sent")?, number(&report, "errors")?);
     Ok(vec![
         Finding::new(

@@ -1,13 +1,12 @@
 //! A minute at half load: memory does not grow.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use crate::cargo::TaskError;
 
 use super::Finding;
 use super::figures::{number, percent};
-use super::gateway::{House, wait};
+use super::gateway::{House, Load, wait};
 
 /// Seconds; the first half warms up.
 const LASTS_S: u32 = 60;
@@ -34,17 +33,13 @@ pub(super) fn prove(house: &House) -> Result<Vec<Finding>, TaskError> {
         "--for",
         &lasts,
     ];
-    let load = house.load_command(&gateway.apps, &load).stdout(Stdio::piped()).spawn();
-    let mut load = load.map_err(|error| TaskError::new(format!("nextbest load: {error}")))?;
+    let mut load = Load::start(house.load_command(&gateway.apps, &load))?;
     let mut resident = Vec::new();
-    while matches!(load.try_wait(), Ok(None)) {
+    while load.is_running() {
         wait(Duration::from_secs(1));
         resident.push(gateway.resident_mib()?);
     }
-    let output = load
-        .wait_with_output()
-        .map_err(|error| TaskError::new(format!("nextbest load: {error}")))?;
-    let report = String::from_utf8_lossy(&output.stdout);
+    let report = load.report()?;
     // Registering the tags comes first; the second half is all load.
     let late = resident.get(resident.len() / 2..).unwrap_or_default();
     let (first, last) = (mean(late.chunks(10).next()), mean(late.rchunks(10).next()));
