@@ -480,6 +480,19 @@ const CASES: &[Case] = &[
         "hub_heartbeat_ms = 5_000\nhub_dead_after_ms = «5_000",
         "dead before its next heartbeat",
     ),
+    case(
+        "settings.toml",
+        "[limits]",
+        "[[presence.category]]\nzone_category = «\"no such category\"\n[limits]",
+        "there is no zone category",
+    ),
+    case(
+        "settings.toml",
+        "[limits]",
+        "[[presence.category]]\nzone_category = \"queue\"\n[[presence.category]]\nzone_category = «\"queue\"\n[limits]",
+        "has two tables",
+    ),
+    case("settings.toml", "[limits]", "[presence]\ndwell_s = «0\n[limits]", ""),
     // The map keeps its own words.
     case(
         "venue/map.geojson",

@@ -392,7 +392,8 @@ fn observe(world: &World, slots: &[CustomerSlot], plain: &mut [Person]) {
         person.place = position.map(|position| (position.level, position.zone));
         let zone = position.and_then(|position| position.zone);
         if zone != before {
-            person.goes_to(world.generation.spec(), world.now(), zone);
+            let age_steps = position.map_or(0, |position| position.age_ms / STEP_MS as u32);
+            person.goes_to(world.generation.spec(), world.now().step() - age_steps, zone);
         }
     }
 }

@@ -246,6 +246,7 @@ fn decision<'a>(
         reasons: set,
         zone: numbers[0].map(|_| texts[3].as_str()),
         zone_age_ms: numbers[1],
+        zone_confidence: numbers[1].map(|_| floats[0]),
         stage: &texts[4],
         not_chosen_raw: rows,
         action_ids: ids,
@@ -274,7 +275,7 @@ fn mirror(decision: &Decision<'_>) -> v1::Decision {
             .collect(),
         actions_considered: decision.actions_considered,
         actions_eligible: decision.actions_eligible,
-        zone_confidence: None,
+        zone_confidence: decision.zone_confidence,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use bytes::BytesMut;
 use nextbest::wire::{
-    Body, HubFrame, read_app_request, read_hello, read_hub_frame, read_outcome, read_readings, read_signal,
+    Body, HubFrame, read_app_request, read_hello, read_hub_frame, read_outcome, read_readings, read_signal, read_watch,
 };
 use nextbest_proto::frame::{FrameReader, encode_frame, split_frame};
 use nextbest_proto::limits::{
@@ -134,6 +134,7 @@ fn from_app(frame: &[u8]) {
             let outcome = v1::Outcome::decode(bytes).unwrap_or_default();
             assert!(read_outcome(&outcome).is_err() || outcome.decision_id != 0);
         }
+        Body::WatchPresence(bytes) => drop(read_watch(bytes)),
         Body::Readings(bytes) => {
             let request = v1::ReadingsRequest::decode(bytes).unwrap_or_default();
             assert!(read_readings(&request).is_err() || request.tag.is_some());

@@ -86,12 +86,14 @@ impl Debug for PresenceEvent {
             at_unix_ms: _,
             stay_ms,
             confidence,
+            end: _,
         } = self;
         f.debug_struct("PresenceEvent")
             .field("kind", &self.kind())
             .field("subject", hidden(subject))
             .field("stay_ms", stay_ms)
             .field("confidence", confidence)
+            .field("end", &self.end())
             .finish_non_exhaustive()
     }
 }

@@ -14,8 +14,8 @@ use nextbest_proto::v1::{
     Factors, GatewayToHub, HubFlag, HubGoodbye, HubHealth, HubHello, HubStatus, HubToGateway, HubWelcome, HubsReport,
     HubsRequest, IdentityKind, NotChosen, Outcome, OutcomeAck, OutcomeKind, Place, PresenceBatch, PresenceEvent,
     PresenceKind, PresenceWatched, Property, Purpose, Query, RadioState, Reading, ReadingsReply, ReadingsRequest,
-    ReasonCode, Sighting, SightingBatch, Signal, SignalAck, SignalKind, Tag, WatchPresence, app_push, app_reply,
-    app_request, gateway_to_hub, hub_to_gateway, property,
+    ReasonCode, Sighting, SightingBatch, Signal, SignalAck, SignalKind, StayEnd, Tag, WatchPresence, app_push,
+    app_reply, app_request, gateway_to_hub, hub_to_gateway, property,
 };
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
@@ -443,12 +443,13 @@ fn hubs_report() -> HubsReport {
 fn presence() -> PresenceBatch {
     PresenceBatch {
         events: vec![PresenceEvent {
-            kind: PresenceKind::Dwelled.into(),
+            kind: PresenceKind::Left.into(),
             subject: "fan-7".into(),
             zone: "concourse-n".into(),
             at_unix_ms: 1_700_000_000_000,
             stay_ms: 60_000,
             confidence: 0.75,
+            end: StayEnd::Silent.into(),
         }],
         dropped: 2,
     }

@@ -218,6 +218,7 @@ fn limit_presence_events_per_push_max() {
         at_unix_ms: u64::MAX,
         stay_ms: u32::MAX,
         confidence: 1.0,
+        end: i32::MAX,
     };
     let push = AppPush {
         body: Some(app_push::Body::Presence(PresenceBatch {

@@ -23,7 +23,11 @@ fn write_text(decision: &v1::Decision, took: Duration, text: &mut String) -> fmt
     }
     let zone = match decision.zone.as_str() {
         "" => "an unknown place".to_owned(),
-        zone => format!("{zone}, seen {:.1} s ago", f64::from(decision.zone_age_ms()) / 1_000.0),
+        zone => format!(
+            "{zone}, seen {:.1} s ago, {:.0} % sure",
+            f64::from(decision.zone_age_ms()) / 1_000.0,
+            decision.zone_confidence() * 100.0
+        ),
     };
     writeln!(
         text,
@@ -65,6 +69,7 @@ pub(super) fn json(decision: &v1::Decision, took: Duration) -> Value {
         "reasons": decision.reasons().map(reason).collect::<Vec<_>>(),
         "zone": (!decision.zone.is_empty()).then_some(&decision.zone),
         "zone_age_ms": decision.zone_age_ms,
+        "zone_confidence": decision.zone_confidence,
         "stage": decision.stage,
         "not_chosen": decision.not_chosen.iter().map(not_chosen_json).collect::<Vec<_>>(),
         "actions_considered": decision.actions_considered,

@@ -28,6 +28,7 @@ mod replay;
 mod serve;
 mod service;
 mod survey;
+mod watch;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -49,6 +50,7 @@ enum Command {
     Hub(hub::Arguments),
     Ask(ask::Arguments),
     Hubs(hubs::Arguments),
+    Watch(watch::Arguments),
     Check(check::Arguments),
     Doctor(doctor::Arguments),
     ImportImdf(import_imdf::Arguments),
@@ -73,6 +75,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Hub(arguments) => hub::run(&arguments),
         Command::Ask(arguments) => ask::run(&arguments),
         Command::Hubs(arguments) => hubs::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::ImportImdf(arguments) => import_imdf::run(&arguments),

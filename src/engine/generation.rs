@@ -16,6 +16,7 @@ use super::decide::message::{LocaleIx, Messages};
 use super::decide::place::PlaceSet;
 use super::hot::HotAction;
 use super::journey::Journey;
+use super::presence::StayLimits;
 use super::record::{Record, action_key};
 use super::spec::{
     ACTIONS_MAX, ActionSpec, STAGES_MAX, Settings, Spec, TREATMENTS_PER_ACTION_MAX, Vocabulary, WANTS_MAX,
@@ -70,6 +71,8 @@ pub struct Generation {
     events: Names,
     /// By zone: the value of its category (index of the vocabulary + 1).
     zone_categories: Vec<u16>,
+    /// By zone: when a stay is something.
+    pub(super) stay_limits: Vec<StayLimits>,
     /// By locale, then by place.
     place_names: Vec<Box<str>>,
 }
@@ -109,6 +112,7 @@ impl Generation {
             placements: names(&vocabulary.placements),
             events: names(&vocabulary.events),
             zone_categories: zone_categories(&spec.venue, vocabulary),
+            stay_limits: spec.stay_limits(),
             place_names: place_names(&spec.venue, &spec.messages),
             spec,
         })

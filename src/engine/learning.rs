@@ -13,11 +13,10 @@ use foldhash::fast::FixedState;
 use nextbest_venue::{BeaconIdentity, Venue};
 
 use super::customer::{CustomerSlot, TagHandle};
-use super::hearers::Hearers;
-use super::locate::{LocatorError, LocatorSettings, SurveyPoint, Track};
+use super::locate::{LocatorError, LocatorSettings, SurveyPoint};
 use super::passages::{KnownPoints, Passage};
 use super::spec::Spec;
-use super::watched::Readings;
+use super::tracked::Tracked;
 use super::{Engine, Generation, locator};
 use crate::model::{TagId, TagKind, Timestamp};
 
@@ -30,17 +29,6 @@ const BEACON_OFF_MAX_DB: f32 = 25.0;
 
 /// A point of the floor: level, metres east, metres north.
 type At = (u8, f32, f32);
-
-/// What is kept of a registered tag in the venue.
-#[derive(Debug, Default)]
-pub(super) struct Tracked {
-    pub(super) track: Track,
-    pub(super) hearers: Hearers,
-    /// Set while a till or a gate has just said where the person is.
-    pub(super) passage: Option<Box<Passage>>,
-    /// Set while somebody surveys with the tag.
-    pub(super) readings: Option<Box<Readings>>,
-}
 
 /// How the learning goes, for operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

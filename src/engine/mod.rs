@@ -2,7 +2,7 @@
 //!
 //! Bytes are someone else's, and so are sockets, clocks and logs: `now` is an argument, values come out. A decide
 //! takes no lock: it copies one record, reads one generation and a few atomics. Branching is here; the leaves
-//! (`locate`, `crowd`, `customer`, `journey`, `decide`) are pure and don't know one another.
+//! (`locate`, `crowd`, `customer`, `presence`, `journey`, `decide`) are pure and don't know one another.
 //!
 //! Reading order: [`spec`] (what a configuration says), [`Generation`] (compiled), [`record`] (what is known of a
 //! person), then this file and its children by direction: sightings, signals, deciding.
@@ -27,6 +27,7 @@ pub mod locate;
 mod locator;
 mod novelty;
 pub mod passages;
+pub mod presence;
 pub mod record;
 mod registering;
 mod saving;
@@ -36,6 +37,8 @@ pub mod slab;
 pub mod spec;
 mod stable_hash;
 pub mod state;
+mod staying;
+mod tracked;
 mod venue_signals;
 mod watched;
 
@@ -53,13 +56,15 @@ use self::crowd::{Crowd, PlaceSpec, Queue};
 use self::customer::{NoRoom, People, Recent, Tags};
 use self::hubs::Hubs;
 use self::identity::Identities;
-use self::learning::{Learning, Tracked};
+use self::learning::Learning;
 use self::ledger::{LEDGER_WORDS, Ledger};
-use self::locate::{Locator, LocatorError, Track};
+use self::locate::{Locator, LocatorError};
 use self::passages::Passage;
+use self::presence::PresenceRing;
 use self::record::{RECORD_WORDS, Record, Seen};
 use self::slab::Slab;
-use self::watched::{Readings, Watches};
+use self::tracked::Tracked;
+use self::watched::Watches;
 
 pub use self::batch::Numbered;
 pub use self::customer::{Applied, CustomerSlot, TagHandle};
@@ -76,6 +81,7 @@ pub use self::saving::{SavedPerson, WINDOW_PARTS};
 pub use self::sightings::{SightingOutcome, ZoneChange};
 pub use self::signals::{Journaled, OutcomeError, SignalError, SignalOutcome, Speaker};
 pub use self::stable_hash::StableHasher;
+pub use self::staying::PresenceEvent;
 pub use self::venue_signals::{
     BACK_IN_STOCK, OUT_OF_STOCK, PHASE_STARTED, PLACE_CLOSED, PLACE_OPENED, VenueSignalError,
 };
@@ -103,6 +109,7 @@ pub struct Engine {
     learning: Learning,
     watches: Watches,
     crowd: Crowd,
+    presence: PresenceRing,
     /// Index of the phase plus one.
     phase: AtomicU32,
     minute_of_day: AtomicU32,
@@ -130,6 +137,8 @@ pub struct Position {
     pub accuracy_m: f32,
     /// The zone; `None`: outside every zone.
     pub zone: Option<ZoneIx>,
+    /// How sure the zone is, 0 to 1; outside every zone, how sure that is.
+    pub zone_confidence: f32,
     /// Age, in milliseconds.
     pub age_ms: u32,
 }
@@ -161,6 +170,8 @@ pub struct MemoryBound {
     pub tags_bytes: u64,
     /// Remembered message ids.
     pub message_ids_bytes: u64,
+    /// Presence events that watchers have not read yet.
+    pub presence_bytes: u64,
     /// Keys of tags that change their names, with what they say and the filter; nothing until the first is registered.
     pub identities_bytes: u64,
 }
@@ -171,12 +182,12 @@ impl MemoryBound {
     pub fn of(settings: &spec::Settings) -> Self {
         let id_bytes = (customer::CUSTOMER_ID_LEN_MAX + size_of::<(Arc<str>, u32)>() * 2 + 16 + 24) as u64;
         let words = (RECORD_WORDS + LEDGER_WORDS) as u64;
-        let tag_bytes =
-            (size_of::<Track>() + size_of::<Passage>() + size_of::<Option<Box<Readings>>>()) as u64 + 72 + 2 * 40;
+        let tag_bytes = (size_of::<Tracked>() + size_of::<Passage>()) as u64 + 64 + 2 * 40;
         Self {
             customers_bytes: u64::from(settings.customers_max) * (words * 8 + id_bytes),
             tags_bytes: u64::from(settings.tags_max) * tag_bytes,
             message_ids_bytes: u64::from(settings.message_ids_max) * 2 * 17,
+            presence_bytes: PresenceRing::BYTES,
             identities_bytes: Identities::<TagHandle>::bytes(),
         }
     }
@@ -184,7 +195,7 @@ impl MemoryBound {
     /// All of it.
     #[must_use]
     pub const fn total_bytes(&self) -> u64 {
-        self.customers_bytes + self.tags_bytes + self.message_ids_bytes + self.identities_bytes
+        self.customers_bytes + self.tags_bytes + self.message_ids_bytes + self.presence_bytes + self.identities_bytes
     }
 }
 
@@ -219,6 +230,7 @@ impl Engine {
             learning: Learning::new(&spec.venue),
             watches: Watches::default(),
             crowd: Crowd::new(spec.venue.zones.len(), &places, settings.tag_share),
+            presence: PresenceRing::default(),
             phase: AtomicU32::new(settings.phase.map_or(PHASE_NONE, |phase| u32::from(phase) + 1)),
             minute_of_day: AtomicU32::new(MINUTE_UNKNOWN),
             swept: AtomicU32::new(0),
@@ -324,6 +336,7 @@ impl Engine {
             north_m: seen.north_m,
             accuracy_m: seen.accuracy_m,
             zone: seen.zone.map(ZoneIx),
+            zone_confidence: seen.confidence.share(),
             age_ms,
         })
     }

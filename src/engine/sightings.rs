@@ -8,13 +8,12 @@ use nextbest_venue::ZoneIx;
 
 use super::condition::{Attributes, Category};
 use super::customer::{CustomerSlot, TagHandle};
-use super::hearers::Hearers;
 use super::hub_counts::Taken;
 use super::identity::Found;
 use super::journey::Happening;
-use super::learning::Tracked;
-use super::locate::{Fix, Observed};
+use super::presence::{Confidence, StayEnd};
 use super::record::{Record, Seen};
+use super::tracked::{Placing, Took, Tracked};
 use super::{Engine, Generation, HubIntake, age_ms};
 use crate::model::{Purpose, STEP_MS, Sighting, TagId, TagKind, Timestamp};
 use crate::planted::{Bug, Seam, planted, seam};
@@ -54,7 +53,7 @@ impl SightingOutcome {
     }
 }
 
-/// Somebody went from one zone to another.
+/// Somebody went from one zone to another; or came back to the same one, not heard for the time to live in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZoneChange {
     /// Who.
@@ -132,48 +131,27 @@ impl Engine {
                 SightingOutcome::UnknownTag
             };
         };
-        let (step, station) = (now.step(), intake.hub.0);
         let locator = self.locator.load();
-        let observe = |tracked: &mut Tracked| {
-            let fix = locator.fix(&tracked.track);
-            let hubs = &generation.venue().hubs;
-            let hearers = &mut tracked.hearers;
-            if fix.is_some_and(|fix| hearers.contradict(hubs, &fix, step, station, sighting.rssi_dbm))
-                && !planted(Bug::ContradictedBelieved)
-            {
-                return (None, *hearers);
-            }
-            hearers.note(step, station);
-            if let Some(passage) = &mut tracked.passage {
-                passage.add(step, station, sighting.rssi_dbm);
-            }
-            if let Some(readings) = &mut tracked.readings {
-                readings.add(now, station, sighting.rssi_dbm, sighting.age_ms);
-            }
-            let observed = locator.observe(&mut tracked.track, step, station, sighting.rssi_dbm);
-            (Some(observed), tracked.hearers)
-        };
-        let Some((observed, hearers)) = self.tags.with_track(handle, observe) else {
-            return SightingOutcome::UnknownTag;
-        };
-        match observed {
-            None => SightingOutcome::Contradicted,
-            Some(Observed::Folded) => SightingOutcome::Folded,
-            Some(Observed::Closed(fix)) => {
-                if !self.is_vouched(&hearers, &fix) {
+        let senses = (&**locator, generation.venue().hubs.as_slice());
+        let hear = |tracked: &mut Tracked| tracked.hear(senses, now, intake.hub.0, sighting);
+        match self.tags.with_track(handle, hear) {
+            Some(Took::Folded(None)) => SightingOutcome::Folded,
+            Some(Took::Folded(Some(placing))) => {
+                if !self.is_vouched(&placing) {
                     intake.count(Taken::Foreign);
                 }
-                self.place(now, &generation, (handle, customer), &fix, &hearers)
+                self.place_led(now, &generation, (handle, customer), &placing)
                     .map_or(SightingOutcome::Folded, SightingOutcome::Moved)
             }
-            Some(Observed::Late) => SightingOutcome::Late,
-            Some(Observed::NotARadioValue) => SightingOutcome::NotARadioValue,
-            Some(Observed::UnknownStation) => SightingOutcome::UnknownTag,
+            Some(Took::Contradicted) => SightingOutcome::Contradicted,
+            Some(Took::Late) => SightingOutcome::Late,
+            Some(Took::NotARadioValue) => SightingOutcome::NotARadioValue,
+            Some(Took::UnknownStation) | None => SightingOutcome::UnknownTag,
         }
     }
 
     /// Whether one of the hubs that lately heard a tag may report the zone of its fix.
-    fn is_vouched(&self, hearers: &Hearers, fix: &Fix) -> bool {
+    fn is_vouched(&self, Placing { fix, hearers }: &Placing) -> bool {
         let Some(zone) = fix.zone else { return true };
         planted(Bug::HubBelievedAnywhere) || hearers.recent(fix.step).any(|hub| self.hubs.may_report(zone, hub))
     }
@@ -239,28 +217,43 @@ impl Engine {
         }
     }
 
+    /// Places the person by a fix of one of their tags, or by that of the tag that leads: who carries two is in one place.
+    fn place_led(
+        &self,
+        now: Timestamp,
+        generation: &Generation,
+        (handle, customer): (TagHandle, CustomerSlot),
+        placing: &Placing,
+    ) -> Option<ZoneChange> {
+        let leading = self.leading(now, (handle, customer), &placing.fix);
+        match leading.filter(|_| !planted(Bug::OlderFixWins)) {
+            Some((lead, leading)) => self.place(generation, (lead, customer), &leading),
+            None => self.place(generation, (handle, customer), placing),
+        }
+    }
+
     /// Writes a fix into the person's record; says when it changed their zone. Looks with the record held whether the
     /// person still carries the tag and allows being located: both may have ended since the tag was resolved. A fix
     /// that is older than what another of their tags gave changes nothing. Nobody is put into a zone whose hubs are all
     /// dead, and nobody is moved into one that none of the hubs that heard them may report.
     fn place(
         &self,
-        now: Timestamp,
         generation: &Generation,
         (handle, customer): (TagHandle, CustomerSlot),
-        fix: &Fix,
-        hearers: &Hearers,
+        placing: &Placing,
     ) -> Option<ZoneChange> {
-        let is_vouched = self.is_vouched(hearers, fix);
+        let is_vouched = self.is_vouched(placing);
+        let fix = &placing.fix;
         let may_enter = |zone: &u16| self.crowd.is_seen(*zone) || planted(Bug::DeadZoneEntered);
         seam(Seam::Placing);
         let mut seen = Seen {
-            zone: fix.zone.filter(may_enter),
+            zone: fix.zone,
             level: fix.level,
             east_m: fix.east_m,
             north_m: fix.north_m,
             accuracy_m: fix.accuracy_m,
             step: fix.step,
+            confidence: Confidence::new(fix.zone_confidence),
         };
         let placed = self.write(customer, |record| {
             let before = record.seen();
@@ -269,22 +262,23 @@ impl Engine {
             if is_older || !is_carried && !planted(Bug::WithdrawnWhilePlaced) {
                 return None;
             }
+            record.lead_by(handle.ix);
             let from = before.and_then(|before| before.zone);
             if !is_vouched {
-                seen.zone = from;
+                // Where they were lately is where they stay.
+                let lately = before.filter(|before| is_lately(generation, before, seen.step));
+                seen.zone = lately.and_then(|lately| lately.zone);
+                seen.confidence = lately.map(|lately| lately.confidence).unwrap_or_default();
             }
-            record.set_seen(&seen, now.as_secs());
-            let entered = seen.zone.filter(|zone| from != Some(*zone));
-            Some((
-                from,
-                seen.zone,
-                entered.and_then(|zone| enter(generation, record, zone)),
-            ))
+            seen.zone = seen.zone.filter(may_enter);
+            let is_entered = self.see(generation, (customer, record), &seen);
+            let entered = seen.zone.filter(|_| is_entered);
+            (from != seen.zone || is_entered).then(|| {
+                let entered_stage = entered.and_then(|zone| enter(generation, record, zone));
+                (from, seen.zone, entered_stage)
+            })
         });
         let (from, to, entered_stage) = placed.flatten()?;
-        if from == to {
-            return None;
-        }
         self.crowd.on_move(from, to);
         Some(ZoneChange {
             customer,
@@ -315,28 +309,35 @@ impl Engine {
         let customer = self.tags.owner(handle)?;
         self.end_passage(now, generation, handle);
         let locator = self.locator.load();
-        let fix = self
-            .tags
-            .with_track(handle, |tracked| {
-                let fix = locator.close(&mut tracked.track, now.step())?;
-                Some((fix, tracked.hearers))
-            })
-            .flatten();
-        let seen = self.record(customer).and_then(|record| record.seen());
-        match (fix, seen) {
-            (Some((fix, hearers)), None) => self.place(now, generation, (handle, customer), &fix, &hearers),
-            (Some((fix, hearers)), Some(seen)) if fix.step > seen.step => {
-                self.place(now, generation, (handle, customer), &fix, &hearers)
-            }
-            (None, Some(seen)) if age_ms(now, &seen) > generation.settings().position_ttl_ms => self.lapse(customer),
-            (Some(_) | None, Some(_)) | (None, None) => None,
+        let look = |tracked: &mut Tracked| tracked.look(&locator, now.step());
+        let placing = self.tags.with_track(handle, look).flatten();
+        let seen = self.record(customer)?.seen();
+        let is_news = |placing: &Placing| seen.is_none_or(|seen| placing.fix.step > seen.step);
+        if let Some(placing) = placing.filter(is_news) {
+            return self.place_led(now, generation, (handle, customer), &placing);
         }
+        let seen = seen?;
+        if age_ms(now, &seen) > generation.settings().position_ttl_ms {
+            return self.lapse(generation, customer, seen.step, StayEnd::Silent);
+        }
+        let is_unknown = seen.zone.is_some_and(|zone| !self.crowd.is_seen(zone));
+        is_unknown
+            .then(|| self.lapse(generation, customer, seen.step, StayEnd::ZoneUnknown))
+            .flatten()
     }
 
-    /// A tag went silent: its carrier is counted out of their zone. Says so once.
-    fn lapse(&self, customer: CustomerSlot) -> Option<ZoneChange> {
+    /// Nobody knows any more which zone a person is in, because their tag went silent or the zone's hubs are dead: they
+    /// are counted out of it. Says so once, and not when they were seen after `seen_step`, in the meantime.
+    fn lapse(
+        &self,
+        generation: &Generation,
+        customer: CustomerSlot,
+        seen_step: u32,
+        why: StayEnd,
+    ) -> Option<ZoneChange> {
         let from = self.write(customer, |record| {
-            let from = record.seen().and_then(|seen| seen.zone);
+            let from = record.seen().filter(|seen| seen.step == seen_step)?.zone;
+            self.end_stay(generation, customer, record, why);
             record.lapse();
             from
         });
@@ -354,13 +355,21 @@ impl Engine {
 
     /// Forgets where a person is, and counts them out.
     pub(super) fn forget_place(&self, customer: CustomerSlot) {
+        let generation = self.generation.load();
         let from = self.write(customer, |record| {
             let from = record.seen().and_then(|seen| seen.zone);
+            self.end_stay(&generation, customer, record, StayEnd::NotLocated);
             record.clear_seen();
             from
         });
         self.crowd.on_move(from.flatten(), None);
     }
+}
+
+/// Whether a position lives until a later step.
+fn is_lately(generation: &Generation, seen: &Seen, step: u32) -> bool {
+    let apart_ms = u64::from(step.saturating_sub(seen.step)) * STEP_MS;
+    apart_ms <= u64::from(generation.settings().position_ttl_ms)
 }
 
 /// The stage that somebody enters by entering a zone.

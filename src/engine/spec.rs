@@ -10,6 +10,7 @@ use nextbest_venue::{PlaceIx, Venue};
 use super::condition::Condition;
 use super::decide::message::{MessageIx, Messages};
 use super::locate::SurveyPoint;
+use super::presence::StayLimits;
 use crate::model::Purpose;
 
 /// Everything that one published configuration says.
@@ -253,10 +254,49 @@ pub struct Settings {
     /// Signal ids remembered so that each is applied once; default 2,097,152: the last
     /// 1,048,576 at least.
     pub message_ids_max: u32,
+    /// When a stay is a dwell and when a passing by; default 60 s and 10 s.
+    pub stay: StaySettings,
+    /// The same for zones of a category: index into [`Vocabulary::zone_categories`]; default: none.
+    pub stay_by_category: Vec<(u16, StaySettings)>,
     /// Path loss of the radio: dBm at one metre, and its exponent. Defaults -59 and 1.8.
     pub path_loss_1m_dbm: f32,
     /// See `path_loss_1m_dbm`.
     pub path_loss_exponent: f32,
+}
+
+/// When a stay in a zone is something, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaySettings {
+    /// A stay that lasts this long is a dwell, which is told once.
+    pub dwell_s: u32,
+    /// A stay that ends before this was a passing by.
+    pub passed_by_s: u32,
+}
+
+impl Spec {
+    /// By zone: when a stay is something, by its category's settings or those of every zone.
+    #[must_use]
+    pub fn stay_limits(&self) -> Vec<StayLimits> {
+        let settings = &self.settings;
+        let limits = |zone: &nextbest_venue::Zone| {
+            let of_category = settings.stay_by_category.iter().find(|(category, _)| {
+                let name = self.vocabulary.zone_categories.get(usize::from(*category));
+                name == Some(&zone.category)
+            });
+            let stay = of_category.map_or(settings.stay, |(_, stay)| *stay);
+            StayLimits::from_secs(stay.dwell_s, stay.passed_by_s)
+        };
+        self.venue.zones.iter().map(limits).collect()
+    }
+}
+
+impl Default for StaySettings {
+    fn default() -> Self {
+        Self {
+            dwell_s: 60,
+            passed_by_s: 10,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -276,6 +316,8 @@ impl Default for Settings {
             served_event: None,
             passage_events: Vec::new(),
             message_ids_max: 2_097_152,
+            stay: StaySettings::default(),
+            stay_by_category: Vec::new(),
             path_loss_1m_dbm: -59.0,
             path_loss_exponent: 1.8,
         }

@@ -24,6 +24,8 @@ pub struct Decision<'a> {
     pub zone: Option<&'a str>,
     /// How old that belief is, in milliseconds.
     pub zone_age_ms: Option<u32>,
+    /// How sure that belief is, 0 to 1.
+    pub zone_confidence: Option<f32>,
     /// The person's lifecycle stage.
     pub stage: &'a str,
     /// When asked for: what was not chosen. See [`Decision::not_chosen`].

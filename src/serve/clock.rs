@@ -126,6 +126,13 @@ impl Clock {
         }
     }
 
+    /// What the wall clock showed at a moment of this clock that has passed, in milliseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn unix_ms_of(&self, moment: Timestamp) -> u64 {
+        let ago = self.real(self.now().since(moment));
+        unix_ms().saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX))
+    }
+
     fn scaled(&self, real: Duration) -> Duration {
         if self.speed == 1.0 {
             real

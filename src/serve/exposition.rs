@@ -14,6 +14,7 @@ use super::metrics::{COUNTERS, DECIDE_BUCKETS_NS, Gauge, Metrics};
 use super::overload::{Overload, Step};
 use super::shared::Shared;
 use crate::engine::IdentityCounts;
+use crate::engine::presence::PresenceCounts;
 
 /// The content type of the format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -33,6 +34,13 @@ fn write_all(shared: &Shared, text: &mut String) -> fmt::Result {
     write_decides(metrics, text)?;
     metrics.doors.write(text)?;
     write_identities(&shared.engine.identities(), text)?;
+    write_presence(&shared.engine.presence_counts(), text)?;
+    gauge(
+        text,
+        "nextbest_presence_watches",
+        "Connections that watch who comes, stays and goes.",
+        shared.watches.len(),
+    )?;
     write_engine(shared, text)?;
     write_overload(&shared.overload, text)?;
     write_journal(&shared.keeper, text)?;
@@ -196,6 +204,20 @@ fn write_identities(counts: &IdentityCounts, text: &mut String) -> fmt::Result {
     )?;
     writeln!(text, "{KEYS}{{of=\"addresses\"}} {}", counts.resolving_keys)?;
     writeln!(text, "{KEYS}{{of=\"beacons\"}} {}", counts.beacons)
+}
+
+fn write_presence(counts: &PresenceCounts, text: &mut String) -> fmt::Result {
+    const NAME: &str = "nextbest_presence_events_total";
+    head(text, NAME, "Events of people's stays in zones, by kind.", "counter")?;
+    for (kind, count) in [
+        ("entered", counts.entered),
+        ("dwelled", counts.dwelled),
+        ("left", counts.left),
+        ("passed_by", counts.passed_by),
+    ] {
+        writeln!(text, "{NAME}{{kind=\"{kind}\"}} {count}")?;
+    }
+    Ok(())
 }
 
 fn write_engine(shared: &Shared, text: &mut String) -> fmt::Result {

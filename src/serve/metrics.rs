@@ -58,6 +58,8 @@ counters! {
     PushSent "nextbest_pushes_total" "outcome" "sent" "Zone changes of people who listen, by what became of them.";
     PushNothing "nextbest_pushes_total" "outcome" "nothing_to_say" "Zone changes of people who listen, by what became of them.";
     PushUnsent "nextbest_pushes_total" "outcome" "unsent" "Zone changes of people who listen, by what became of them.";
+    PresenceSent "nextbest_presence_watched_total" "outcome" "sent" "Presence events for those who watch, by what became of them.";
+    PresenceDropped "nextbest_presence_watched_total" "outcome" "dropped" "Presence events for those who watch, by what became of them.";
     AppConnected "nextbest_handshakes_total" "outcome" "app" "Handshakes by what became of them.";
     HubConnected "nextbest_handshakes_total" "outcome" "hub" "Handshakes by what became of them.";
     HandshakeFailed "nextbest_handshakes_total" "outcome" "failed" "Handshakes by what became of them.";

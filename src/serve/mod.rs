@@ -43,6 +43,7 @@ mod learning;
 mod listener;
 pub mod metrics;
 pub mod overload;
+mod presence_watch;
 mod push;
 mod readings;
 mod refusals;

@@ -26,7 +26,7 @@ use crate::wire;
 /// The placement that a pack gives to what may be pushed.
 const PLACEMENT: &str = "push";
 /// Advice to come back after a drain, so that not all apps come at once.
-const DRAIN: v1::Drain = v1::Drain {
+pub(super) const DRAIN: v1::Drain = v1::Drain {
     reconnect_after_ms: 500,
     jitter_ms: 5_000,
 };

@@ -21,6 +21,7 @@ use super::app_worker::AppWorker;
 use super::durable::Until;
 use super::metrics::Counter;
 use super::overload::{RETRY_AFTER_MS, Step};
+use super::presence_watch::PresenceWatch;
 use super::refusals::{journal_error, not_taken, token_error, wire_error};
 use super::request_stream::error_reply;
 use super::speaker::Speaker;
@@ -42,6 +43,7 @@ pub(super) struct Session {
     pub(super) connection: Connection,
     /// Told once, when the hello was welcomed.
     pub(super) welcomed: Notify,
+    pub(super) presence_watch: PresenceWatch,
     speaker: RefCell<Option<Rc<Speaker>>>,
     broken_streams: Cell<u32>,
     pub(super) streams: StreamWatch,
@@ -71,13 +73,14 @@ impl Session {
             worker,
             connection,
             welcomed: Notify::new(),
+            presence_watch: PresenceWatch::default(),
             speaker: RefCell::default(),
             broken_streams: Cell::new(0),
         }
     }
 
     /// Answers one frame of a stream that came at `came` into `out`.
-    pub(super) fn answer_frame(&self, came: Timestamp, frame: &[u8], out: &mut BytesMut) -> Then {
+    pub(super) fn answer_frame(self: &Rc<Self>, came: Timestamp, frame: &[u8], out: &mut BytesMut) -> Then {
         let request = match wire::read_app_request(frame) {
             Ok(request) => request,
             Err(refused) => {
@@ -109,6 +112,7 @@ impl Session {
             Body::Signal(signal) => self.signal(came, id, signal),
             Body::Outcome(outcome) => self.outcome(came, id, outcome),
             Body::Hubs(hubs) => self.hubs(came, id, hubs, out),
+            Body::WatchPresence(watch) => self.watch_presence(came, id, watch, out),
             Body::Readings(readings) => self.readings(came, id, readings, out),
         };
         match answered {
@@ -135,7 +139,13 @@ impl Session {
             }
             Ok(wire::Request {
                 request_id,
-                body: Body::Hello(_) | Body::Signal(_) | Body::Outcome(_) | Body::Hubs(_) | Body::Readings(_),
+                body:
+                    Body::Hello(_)
+                    | Body::Signal(_)
+                    | Body::Outcome(_)
+                    | Body::Hubs(_)
+                    | Body::WatchPresence(_)
+                    | Body::Readings(_),
             }) => {
                 let sentence = "only a query may come as a datagram, because only a query may be lost";
                 (

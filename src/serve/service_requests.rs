@@ -1,18 +1,21 @@
-//! What only a service principal may ask: how the venue's own equipment is, and what it hears of a tag that a survey is
-//! taken with.
+//! What only a service principal may ask: how the venue's own equipment is, who comes, stays and goes, and what is heard
+//! of a tag that a survey is taken with.
 //!
 //! A customer who asks is refused with `not_allowed`. Deliberately absent: what is best for one person, which
 //! is a query like anybody's.
 
+use std::rc::Rc;
+
 use bytes::BytesMut;
 use nextbest_proto::v1::{self, app_reply};
 use prost::Message as _;
+use tokio::task::spawn_local;
 
-use super::hub_book;
 use super::overload::Step;
 use super::readings::readings_since;
 use super::refusals::{not_taken, wire_error};
 use super::requests::{Session, Then, reply};
+use super::{hub_book, presence_watch};
 use crate::model::Timestamp;
 use crate::wire::{self, WireError};
 
@@ -30,6 +33,25 @@ impl Session {
         let request = v1::HubsRequest::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let report = hub_book::report(&self.worker.shared, request.first);
         Ok(reply(request_id, app_reply::Body::Hubs(report), out))
+    }
+
+    /// Begins a watch of who comes, stays and goes; the events are pushed.
+    pub(super) fn watch_presence(
+        self: &Rc<Self>,
+        came: Timestamp,
+        request_id: u64,
+        bytes: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<Then, v1::Error> {
+        self.check_service(came)?;
+        self.check_step(Step::Reports)?;
+        let asked = wire::read_watch(bytes).map_err(wire_error)?;
+        if self.presence_watch.begin(&self.worker.shared, asked)? {
+            // One for each connection of a service.
+            spawn_local(presence_watch::run(Rc::clone(self)));
+        }
+        let watched = v1::PresenceWatched {};
+        Ok(reply(request_id, app_reply::Body::PresenceWatched(watched), out))
     }
 
     /// What the hubs hear of a tag. Its carrier has to be named, so that nobody watches a tag without knowing whose it is.

@@ -12,6 +12,7 @@ use super::durable::{Keeper, Opened};
 use super::hub_book::HubBook;
 use super::metrics::Metrics;
 use super::overload::Overload;
+use super::presence_watch::Watches;
 use super::subscribers::Subscribers;
 use crate::engine::Engine;
 
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) subscribers: Subscribers,
     pub(super) hub_book: HubBook,
     pub(super) overload: Arc<Overload>,
+    pub(super) watches: Watches,
     /// Requests that one app connection may have open.
     pub(super) requests_open_max: u32,
     pub(super) stage: watch::Receiver<Stage>,
@@ -66,6 +68,7 @@ pub(super) fn share(
         subscribers: Subscribers::default(),
         hub_book,
         overload: Arc::clone(overload),
+        watches: Watches::default(),
         requests_open_max: settings.apps.bidi_streams_max,
         stage: stage_receiver,
     };

@@ -4,6 +4,7 @@ use std::fmt;
 
 use nextbest_proto::limits::{
     ANSWERS_MAX, APP_LEN_MAX, CHANNEL_LEN_MAX, LOCALE_LEN_MAX, PLACEMENT_LEN_MAX, SUBJECT_LEN_MAX, WANT_LEN_MAX,
+    ZONE_ID_LEN_MAX,
 };
 use nextbest_proto::v1;
 use prost::Message as _;
@@ -35,6 +36,8 @@ pub enum Body<'a> {
     Outcome(&'a [u8]),
     /// How are the hubs: a `HubsRequest`.
     Hubs(&'a [u8]),
+    /// Who comes, stays and goes? A `WatchPresence`: see [`read_watch`].
+    WatchPresence(&'a [u8]),
     /// What is heard of a tag? See [`super::read_readings`].
     Readings(&'a [u8]),
 }
@@ -59,6 +62,7 @@ impl fmt::Debug for Body<'_> {
             Self::Signal(bytes) => ("Signal", bytes),
             Self::Outcome(bytes) => ("Outcome", bytes),
             Self::Hubs(bytes) => ("Hubs", bytes),
+            Self::WatchPresence(bytes) => ("WatchPresence", bytes),
             Self::Readings(bytes) => ("Readings", bytes),
         };
         write!(f, "{name}({} bytes)", bytes.len())
@@ -99,7 +103,7 @@ fn read<'a>(message: &'a [u8], request_id: &mut u64) -> Result<Request<'a>, Wire
     while let Some((number, value)) = fields.next()? {
         match number {
             1 => *request_id = value.uint64()?,
-            2..=6 | 8 if body.replace((number, value.bytes()?)).is_some() => return Err(WireError::TwoBodies),
+            2..=8 if body.replace((number, value.bytes()?)).is_some() => return Err(WireError::TwoBodies),
             _ => {}
         }
     }
@@ -109,6 +113,7 @@ fn read<'a>(message: &'a [u8], request_id: &mut u64) -> Result<Request<'a>, Wire
         (4, bytes) => Body::Signal(bytes),
         (5, bytes) => Body::Outcome(bytes),
         (6, bytes) => Body::Hubs(bytes),
+        (7, bytes) => Body::WatchPresence(bytes),
         (_, bytes) => Body::Readings(bytes),
     };
     Ok(Request {
@@ -152,4 +157,15 @@ pub fn read_hello(message: &[u8]) -> Result<v1::AppHello, WireError> {
     at_most("locale", &hello.locale, LOCALE_LEN_MAX)?;
     at_most("app", &hello.app, APP_LEN_MAX)?;
     Ok(hello)
+}
+
+/// Reads a `WatchPresence`.
+///
+/// # Errors
+/// [`WireError`] when the bytes are no watch, or a text is too long.
+pub fn read_watch(message: &[u8]) -> Result<v1::WatchPresence, WireError> {
+    let watch = v1::WatchPresence::decode(message).map_err(|_| WireError::Malformed)?;
+    at_most("subject", &watch.subject, SUBJECT_LEN_MAX)?;
+    at_most("zone", &watch.zone, ZONE_ID_LEN_MAX)?;
+    Ok(watch)
 }

@@ -93,6 +93,7 @@ fn decision_len(decision: &Decision<'_>) -> usize {
             .sum::<usize>()
         + uint_len(u64::from(decision.actions_considered))
         + uint_len(u64::from(decision.actions_eligible))
+        + decision.zone_confidence.map_or(0, |_| FLOAT_FIELD_LEN)
 }
 
 fn put_decision(decision: &Decision<'_>, out: &mut BytesMut) {
@@ -112,6 +113,9 @@ fn put_decision(decision: &Decision<'_>, out: &mut BytesMut) {
     }
     put_uint(9, u64::from(decision.actions_considered), out);
     put_uint(10, u64::from(decision.actions_eligible), out);
+    if let Some(confidence) = decision.zone_confidence {
+        put_float_always(11, confidence, out);
+    }
 }
 
 fn answer_len(answer: &Answer<'_>) -> usize {

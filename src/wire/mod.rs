@@ -16,7 +16,7 @@ pub mod payload;
 mod sightings;
 mod signal;
 
-pub use app::{Body, QueryRequest, Refused, Request, read_app_request, read_hello};
+pub use app::{Body, QueryRequest, Refused, Request, read_app_request, read_hello, read_watch};
 pub use decision::{DECISION_LEN_MAX, ReplyTooLarge, decision_push, decision_reply, decision_reply_datagram};
 pub use error::WireError;
 pub use hub::{HubFrame, read_hub_frame};

@@ -1,6 +1,8 @@
 //! Class B: bytes that are not what their door expects. Each gets the code of the contract, and is read no further.
 
-use nextbest::wire::{Body, WireError, read_app_request, read_hello, read_hub_frame, read_outcome, read_readings};
+use nextbest::wire::{
+    Body, WireError, read_app_request, read_hello, read_hub_frame, read_outcome, read_readings, read_watch,
+};
 use nextbest_proto::v1::{self, ErrorCode, app_request, hub_to_gateway};
 use prost::Message as _;
 
@@ -368,6 +370,7 @@ fn read(door: Door, frame: &[u8]) -> Result<(), ErrorCode> {
                 let outcome = v1::Outcome::decode(bytes).map_err(no_message)?;
                 read_outcome(&outcome).map(drop).map_err(code)
             }
+            Body::WatchPresence(bytes) => read_watch(bytes).map(drop).map_err(code),
             Body::Readings(bytes) => {
                 let request = v1::ReadingsRequest::decode(bytes).map_err(no_message)?;
                 read_readings(&request).map(drop).map_err(code)

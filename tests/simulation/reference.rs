@@ -10,7 +10,7 @@ use nextbest::engine::decide::message::{Arguments, LocaleIx, MessageBuffer};
 use nextbest::engine::record::CONTACTS_LEN_MAX;
 use nextbest::engine::spec::{ActionSpec, Spec, TraitKind, TraitUpdate, Trigger};
 use nextbest::engine::{Engine, Generation};
-use nextbest::model::{Consent, Factors, Property, Purpose, Query, Timestamp, Value};
+use nextbest::model::{Consent, Factors, Property, Purpose, Query, STEP_MS, Timestamp, Value};
 use nextbest_venue::{LevelIx, PlaceIx, ZoneIx};
 
 /// What the plain engine knows about one person.
@@ -23,7 +23,7 @@ pub(crate) struct Person {
     numbers: HashMap<u8, f32>,
     texts: HashMap<u8, u16>,
     pub(crate) place: Option<(LevelIx, Option<ZoneIx>)>,
-    entered_s: u32,
+    entered_step: u32,
     given: Vec<(String, u32)>,
 }
 
@@ -70,7 +70,7 @@ impl Person {
             numbers: HashMap::new(),
             texts: HashMap::new(),
             place: None,
-            entered_s: 0,
+            entered_step: 0,
             given: Vec::new(),
         }
     }
@@ -128,9 +128,9 @@ impl Person {
         self.advance(spec, |on| matches!(on, Trigger::Event(of) if usize::from(*of) == event));
     }
 
-    /// The person went to another zone, or out of all of them.
-    pub(crate) fn goes_to(&mut self, spec: &Spec, now: Timestamp, zone: Option<ZoneIx>) {
-        self.entered_s = now.as_secs();
+    /// The person went to another zone, or out of all of them, as was heard of them in a step.
+    pub(crate) fn goes_to(&mut self, spec: &Spec, step: u32, zone: Option<ZoneIx>) {
+        self.entered_step = step;
         let Some(zone) = zone else { return };
         let category = &spec.venue.zones[zone.index()].category;
         let category = spec
@@ -243,7 +243,8 @@ impl Person {
         attributes.set_truth(Truth::PositionKnown, self.place.is_some());
         attributes.set_quantity(Quantity::MinuteOfDay, house.minute_of_day);
         if zone.is_some() {
-            attributes.set_quantity(Quantity::DwellS, (now.as_secs() - self.entered_s) as f32);
+            let dwell_ms = u64::from(now.step() - self.entered_step) * STEP_MS;
+            attributes.set_quantity(Quantity::DwellS, (dwell_ms / 1_000) as f32);
         }
         let mut best: Option<Best> = None;
         for action in &spec.actions {

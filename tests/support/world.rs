@@ -4,8 +4,11 @@
 
 use std::sync::Arc;
 
+use nextbest::engine::presence::PresenceCursor;
 use nextbest::engine::spec::Spec;
-use nextbest::engine::{CustomerSlot, Engine, Generation, HubIntake, Scratch, SightingOutcome, VenueTime};
+use nextbest::engine::{
+    CustomerSlot, Engine, Generation, HubIntake, PresenceEvent, Scratch, SightingOutcome, VenueTime,
+};
 use nextbest::model::{
     Consent, Decision, Property, Purpose, Query, Reason, STEP_MS, Sighting, Signal, SignalKind, TagId, TagKind,
     Timestamp,
@@ -29,6 +32,8 @@ pub(crate) struct World {
     hubs: Vec<WorldHub>,
     signals: u64,
     scratch: Scratch,
+    /// How far the presence events were read.
+    told: PresenceCursor,
 }
 
 struct WorldHub {
@@ -90,6 +95,7 @@ impl World {
             hubs,
             signals: 0,
             scratch: Scratch::default(),
+            told: engine.presence_cursor(),
             engine,
         }
     }
@@ -112,6 +118,11 @@ impl World {
             },
             |_| {},
         );
+    }
+
+    /// What has happened in people's stays since this was asked last.
+    pub(crate) fn events(&mut self) -> Vec<PresenceEvent> {
+        std::iter::from_fn(|| self.engine.next_presence(&mut self.told)).collect()
     }
 
     /// So many milliseconds pass, step by step.

@@ -37,7 +37,9 @@ const BELOW: [(&str, &[&str]); 11] = [
 ];
 
 /// The engine's leaves.
-const LEAVES: [&str; 7] = ["locate", "crowd", "customer", "journey", "decide", "learn", "identity"];
+const LEAVES: [&str; 8] = [
+    "locate", "crowd", "customer", "journey", "decide", "learn", "identity", "presence",
+];
 
 /// What the core must not name, module by module.
 const OUTSIDE: [(&str, &[&str]); 4] = [

@@ -11,6 +11,7 @@ mod actions;
 mod files;
 mod journey;
 mod names;
+mod presence;
 mod segments;
 mod settings;
 mod traits;

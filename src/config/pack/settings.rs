@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::actions::PurposeName;
 use super::names::lookup;
+use super::presence::PresenceTable;
 use crate::config::mistake::Mistake;
 use crate::config::table::{Address, At, Decimal, Id, List, Name, Whole, table};
 use crate::engine::MemoryBound;
@@ -17,6 +18,8 @@ table! {
     SettingsFile {
         /// Numbers that tune the engine.
         engine: Option<EngineTable>,
+        /// When a stay in a zone is something.
+        presence: Option<PresenceTable>,
         /// Maxima, from which the memory is computed.
         limits: Option<LimitsTable>,
         /// Addresses and maxima of the shell.
@@ -139,6 +142,9 @@ impl SettingsFile {
     pub(super) fn engine(&self, words: &Vocabulary, mistakes: &mut Vec<Mistake>) -> Settings {
         let mut settings = Settings::default();
         if let Some(table) = &self.engine {
+            table.apply(&mut settings, words, mistakes);
+        }
+        if let Some(table) = &self.presence {
             table.apply(&mut settings, words, mistakes);
         }
         if let Some(table) = &self.limits {

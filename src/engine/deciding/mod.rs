@@ -216,6 +216,7 @@ impl Engine {
                 .and_then(|zone| spec.venue.zones.get(usize::from(zone)))
                 .map(|zone| zone.id.as_str());
             decision.zone_age_ms = decision.zone.map(|_| age_ms(moment.now, &seen));
+            decision.zone_confidence = decision.zone.map(|_| seen.confidence.share());
         }
         match (moment.seen, moment.record.seen()) {
             (Some(_), _) => {}

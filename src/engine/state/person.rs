@@ -230,6 +230,7 @@ fn kind(code: u8) -> Result<TagKind, StateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::presence::{Confidence, Stay};
     use crate::engine::record::{Contact, Seen};
 
     /// Written out by hand from the table above.
@@ -298,8 +299,16 @@ mod tests {
             north_m: 5.0,
             accuracy_m: 1.0,
             step: 77,
+            confidence: Confidence::default(),
         };
-        moving.record.set_seen(&seen, 10);
+        let stay = Stay {
+            zone: 3,
+            entered: 70,
+            seen: 77,
+            is_dwell: true,
+            confidence: Confidence::default(),
+        };
+        moving.record.set_seen(&seen, Some(&stay));
         assert!(moving.record.add_tag(4));
         assert_eq!(PersonState::decode(&moving.encode()), Ok(ada()));
     }

@@ -78,7 +78,7 @@ pub(super) fn placed_step(engine: &Engine, now: Timestamp, customer: CustomerSlo
 /// report.
 pub(super) fn change(sim: &mut Sim, change: &ZoneChange, step: Option<u32>) {
     let now = sim.now();
-    let number = sim.people.on_change(sim.generation.spec(), now, change);
+    let number = sim.people.on_change(sim.generation.spec(), now, change, step);
     let Some(to) = change.to else {
         return sim.happened.count("left a zone");
     };

@@ -12,6 +12,8 @@ use crate::reference::Person;
 const TAGS_PER_PERSON_MAX: usize = 5;
 /// For how many steps a hub counts as having heard a tag.
 const RECENT_STEPS: u32 = 8;
+/// For so many steps the tag of several that leads says where the person is, although another is heard later.
+const LEADS_FOR_STEPS: u32 = 8;
 /// Sightings that are remembered of a tag.
 const HEARD_LEN_MAX: usize = 64;
 
@@ -113,20 +115,28 @@ impl People {
             heard.remove(0);
         }
         if let Some(owner) = self.tags[tag].owner {
+            let carried = self.tags.iter().filter(|tag| tag.owner == Some(owner)).count();
+            let earlier = if carried > 1 { LEADS_FOR_STEPS } else { 0 };
             let who = &mut self.who[owner];
             // What was closed before may not come back; what is heard after is closed after.
-            who.known = who.known.max(before.filter(|before| *before > who.forgotten));
+            let before = before.filter(|before| *before > who.forgotten);
+            who.known = who.known.max(before.map(|before| before - earlier));
         }
     }
 
     /// Somebody went elsewhere, as the engine says. Returns who.
-    pub(crate) fn on_change(&mut self, spec: &Spec, now: Timestamp, change: &ZoneChange) -> usize {
+    /// In which step that was heard, is told by `step`.
+    pub(crate) fn on_change(&mut self, spec: &Spec, now: Timestamp, change: &ZoneChange, step: Option<u32>) -> usize {
         let number = self.who.iter().position(|who| who.slot == change.customer).unwrap();
         let who = &mut self.who[number];
         assert_eq!(change.from, who.zone, "who goes somewhere was where they are counted");
-        assert_ne!(change.from, change.to);
+        let unheard_ms = u64::from(now.step() - who.placed) * STEP_MS;
+        assert!(
+            change.from != change.to || unheard_ms > u64::from(spec.settings.position_ttl_ms),
+            "who goes nowhere was not heard for the time to live"
+        );
         let stage = who.person.stage;
-        who.person.goes_to(spec, now, change.to);
+        who.person.goes_to(spec, step.unwrap_or(now.step()), change.to);
         who.zone = change.to;
         let entered = (who.person.stage != stage).then_some(who.person.stage);
         assert_eq!(change.entered_stage, entered, "the stage entered by going somewhere");

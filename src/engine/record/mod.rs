@@ -1,25 +1,32 @@
 //! What the engine knows about one customer, in 32 words: the one record that a decide reads.
 //!
-//! | words | content |
-//! |---|---|
-//! | 0 | version, the slab's |
-//! | 1 | stage u8, tier u8, level u8 (+1), consents u8, flags u32 |
-//! | 2 | segments, one bit each |
-//! | 3 | zone u16 (+1), unused u16, step of the position u32 |
-//! | 4 | east f32, north f32, metres |
-//! | 5 | second the zone was entered u32, accuracy u16 (decimetres), mood i16 (1/10,000) |
-//! | 6 | decisions made u32, 1 if anything is known u32 |
-//! | 7 | zone that was left when the tag went silent u16 (+1), unused u16, the fifth tag u32 (+1) |
-//! | 8-9 | text traits, u16 each |
-//! | 10-13 | number traits, f32 each; 0 until set |
-//! | 14-29 | contacts: action key u32, second u32; key 0 is empty |
-//! | 30-31 | the first four tags, u32 each (+1) |
+//! | words | content | live only |
+//! |---|---|---|
+//! | 0 | version, the slab's | all |
+//! | 1 | stage u8, tier u8, level u8 (+1), consents u8, flags u32 | the level |
+//! | 2 | segments, one bit each | |
+//! | 3 | zone u16 (+1), confidence u8 (1/255), leading tag 3 bits (+1), dwell 1 bit, 4 bits unused, step u32 | all |
+//! | 4 | east f32, north f32, metres | all |
+//! | 5 | step in which the zone was entered u32, accuracy u16 (decimetres), mood i16 (1/10,000) | all but the mood |
+//! | 6 | decisions made u32, 1 if anything is known u32 | |
+//! | 7 | zone that was left when the tag went silent u16 (+1), unused u16, the fifth tag u32 (+1) | all |
+//! | 8-9 | text traits, u16 each | |
+//! | 10-13 | number traits, f32 each; 0 until set | |
+//! | 14-29 | contacts: action key u32, second u32; key 0 is empty | |
+//! | 30-31 | the first four tags, u32 each (+1) | all |
+//!
+//! What is live only is true of this process: where somebody is, in its steps, and the places of their tags in its table.
+//! It is never stored; [`Record::without_live`] is what may be.
 //!
 //! 256 bytes, four cache lines. Names are kept as the indices of the generation; actions as the hash of their id
 //! ([`action_key`]), because a person's contacts outlive the generation that made them.
 
+mod seen;
+
 use super::condition::{Attributes, Category, FLAG_TRAITS_MAX, NUMBER_TRAITS_MAX, Quantity, TEXT_TRAITS_MAX, Truth};
-use crate::model::{Purpose, Timestamp};
+use crate::model::Purpose;
+
+pub use self::seen::Seen;
 
 /// Words of a record.
 pub const RECORD_WORDS: usize = 32;
@@ -52,23 +59,6 @@ pub struct Contact {
     pub at_s: u32,
 }
 
-/// Where a person was last seen to be.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Seen {
-    /// Index of the zone; `None`: outside every zone.
-    pub zone: Option<u16>,
-    /// Index of the level.
-    pub level: u8,
-    /// Metres east of the anchor.
-    pub east_m: f32,
-    /// Metres north of the anchor.
-    pub north_m: f32,
-    /// Radius that holds the person with about two thirds probability, in metres.
-    pub accuracy_m: f32,
-    /// The step of the last sighting.
-    pub step: u32,
-}
-
 /// The stable key of an action: FNV-1a over its id, never 0.
 #[must_use]
 pub fn action_key(id: &str) -> u32 {
@@ -83,6 +73,15 @@ impl Record {
     #[must_use]
     pub const fn from_words(words: [u64; RECORD_WORDS]) -> Self {
         Self { words }
+    }
+
+    /// The record without what is true of this process only: where the person is, and which tags they carry.
+    #[must_use]
+    pub fn without_live(mut self) -> Self {
+        self.clear_seen();
+        (0..TAGS_PER_CUSTOMER_MAX).for_each(|place| self.set_tag(place, 0));
+        self.words[0] = 0;
+        self
     }
 
     /// The words of the record.
@@ -167,64 +166,6 @@ impl Record {
     /// Sets the segments.
     pub fn set_segments(&mut self, segments: u64) {
         self.words[2] = segments;
-    }
-
-    /// Where the person was last seen; `None`: never, or they have left.
-    #[must_use]
-    pub fn seen(&self) -> Option<Seen> {
-        let level = ((self.words[1] >> 16) as u8).checked_sub(1)?;
-        Some(Seen {
-            zone: (self.words[3] as u16).checked_sub(1),
-            level,
-            east_m: f32::from_bits(self.words[4] as u32),
-            north_m: f32::from_bits((self.words[4] >> 32) as u32),
-            accuracy_m: f32::from((self.words[5] >> 32) as u16) / 10.0,
-            step: (self.words[3] >> 32) as u32,
-        })
-    }
-
-    /// Sets where the person is. `entered_s` is taken when the zone is another than before.
-    pub fn set_seen(&mut self, seen: &Seen, entered_s: u32) {
-        let zone = seen.zone.map_or(0, |zone| u64::from(zone) + 1);
-        if zone != self.words[3] & 0xFFFF {
-            self.words[5] = self.words[5] & !0xFFFF_FFFF | u64::from(entered_s);
-        }
-        self.set_byte(2, seen.level.saturating_add(1));
-        self.set_lapsed(0);
-        self.words[3] = zone | u64::from(seen.step) << 32;
-        self.words[4] = u64::from(seen.east_m.to_bits()) | u64::from(seen.north_m.to_bits()) << 32;
-        let accuracy_dm = (seen.accuracy_m * 10.0).clamp(0.0, f32::from(u16::MAX)) as u16;
-        self.words[5] = self.words[5] & !(0xFFFF << 32) | u64::from(accuracy_dm) << 32;
-    }
-
-    /// The person's tag went silent: they are in no zone any more, and what was last seen is stale.
-    pub fn lapse(&mut self) {
-        let zone = self.words[3] & 0xFFFF;
-        if zone != 0 {
-            self.set_lapsed(zone);
-            self.words[3] &= !0xFFFF;
-        }
-    }
-
-    /// The zone in which the person's tag went silent; `None`: they were seen since, or in no zone.
-    #[must_use]
-    pub const fn lapsed_in(&self) -> Option<u16> {
-        (self.words[7] as u16).checked_sub(1)
-    }
-
-    /// Forgets where the person is.
-    pub fn clear_seen(&mut self) {
-        self.set_lapsed(0);
-        self.set_byte(2, 0);
-        self.words[3] = 0;
-        self.words[4] = 0;
-        self.words[5] &= 0xFFFF << 48;
-    }
-
-    /// The second in which the zone was entered.
-    #[must_use]
-    pub const fn entered_s(&self) -> u32 {
-        self.words[5] as u32
     }
 
     /// How the person feels, -1 to 1.
@@ -390,17 +331,6 @@ impl Record {
         attributes.truths = Truth::pack(self.flags(), self.consents(), self.segments());
     }
 
-    /// Seconds since the zone was entered.
-    #[must_use]
-    pub fn dwell_s(&self, now: Timestamp) -> u32 {
-        now.as_secs().saturating_sub(self.entered_s())
-    }
-
-    /// Sets the zone that was left; 0 is none.
-    const fn set_lapsed(&mut self, zone: u64) {
-        self.words[LAPSED_AT] = self.words[LAPSED_AT] & !0xFFFF | zone;
-    }
-
     fn tag(&self, place: usize) -> u32 {
         if place == TAG_APART {
             return (self.words[LAPSED_AT] >> 32) as u32;
@@ -428,6 +358,8 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::presence::{Confidence, Stay};
+    use crate::model::{STEP_MS, Timestamp};
 
     #[test]
     fn every_field_keeps_to_its_bits() {
@@ -439,6 +371,14 @@ mod tests {
             north_m: 80.25,
             accuracy_m: 2.5,
             step: 99,
+            confidence: Confidence::new(0.5),
+        };
+        let stay = Stay {
+            zone: 7,
+            entered: 90,
+            seen: 99,
+            is_dwell: true,
+            confidence: seen.confidence,
         };
         record.set_stage(3);
         record.set_tier(2);
@@ -446,7 +386,7 @@ mod tests {
         record.set_flag(31, true);
         record.set_segments(1 << 63);
         record.set_mood(-0.5);
-        record.set_seen(&seen, 1_234);
+        record.set_seen(&seen, Some(&stay));
         record.set_text(7, 9);
         record.set_number(7, 2.5);
         assert!(record.add_tag(0) && record.add_tag(u32::MAX - 1) && record.add_tag(5) && record.add_tag(6));
@@ -457,40 +397,30 @@ mod tests {
         assert_eq!((record.flags(), record.segments()), (1 << 31, 1 << 63));
         assert!((record.mood() + 0.5).abs() < 1e-3);
         assert_eq!(record.seen(), Some(seen));
-        assert_eq!(record.entered_s(), 1_234);
+        assert_eq!(record.stay(), Some(stay));
+        assert_eq!(record.dwell_s(Timestamp::from_millis(110 * STEP_MS)), 5);
         assert_eq!((record.text(7), record.number(7)), (9, 2.5));
         assert_eq!(record.tags().collect::<Vec<_>>(), [0, u32::MAX - 1, 5, 6, 7]);
         assert_eq!(record.contact(15), Some(Contact { key: 4, at_s: 8 }));
+        let stored = record.without_live();
+        assert_eq!((stored.seen(), stored.tags().count()), (None, 0));
+        assert_eq!((stored.stage(), stored.flags()), (record.stage(), record.flags()));
+        assert_eq!((stored.mood(), stored.contact(15)), (record.mood(), record.contact(15)));
+        record.lead_by(5);
+        record.set_seen(&seen, Some(&stay));
+        assert_eq!(record.leading(), Some(5));
         record.lapse();
+        assert_eq!(record.leading(), Some(5), "who comes back is led by the same tag");
         assert_eq!(
             (record.seen().and_then(|seen| seen.zone), record.lapsed_in()),
             (None, Some(7))
         );
         record.clear_seen();
-        assert_eq!((record.seen(), record.lapsed_in()), (None, None));
+        assert_eq!((record.seen(), record.lapsed_in(), record.stay()), (None, None, None));
+        assert_eq!(record.leading(), Some(0), "nothing of the day is left");
         assert!((record.mood() + 0.5).abs() < 1e-3, "who leaves keeps their mood");
         assert!(record.carries(7), "and their tags");
         record.remove_tag(7);
         assert_eq!(record.tags().count(), 4);
-    }
-
-    #[test]
-    fn staying_in_a_zone_keeps_the_moment_it_was_entered() {
-        let mut record = Record::from_words([0; RECORD_WORDS]);
-        let mut seen = Seen {
-            zone: Some(1),
-            level: 0,
-            east_m: 0.0,
-            north_m: 0.0,
-            accuracy_m: 1.0,
-            step: 1,
-        };
-        record.set_seen(&seen, 10);
-        seen.step = 2;
-        record.set_seen(&seen, 20);
-        assert_eq!(record.entered_s(), 10);
-        seen.zone = Some(2);
-        record.set_seen(&seen, 30);
-        assert_eq!(record.entered_s(), 30);
     }
 }

@@ -1,0 +1,104 @@
+//! What is kept of one registered tag in the venue: where the locator sees it, which hubs heard it lately, and what it
+//! teaches or is surveyed with.
+//!
+//! A sighting of a later step first closes the open one and then is judged by it, so that every sighting of a step meets
+//! the same verdict, whatever their order. Each fix comes out once.
+
+use nextbest_venue::Hub;
+
+use super::hearers::Hearers;
+use super::locate::{Fix, Locator, Observed, RSSI_DBM, Track};
+use super::passages::Passage;
+use super::watched::Readings;
+use crate::model::{Sighting, Timestamp};
+use crate::planted::{Bug, planted};
+
+/// The state of one tag. [`Tracked::default`] is a tag nobody heard.
+#[derive(Debug, Default)]
+pub(super) struct Tracked {
+    track: Track,
+    hearers: Hearers,
+    /// The step after that of the last fix that came out.
+    told_to: u32,
+    /// Set while a till or a gate has just said where the person is.
+    pub(super) passage: Option<Box<Passage>>,
+    /// Set while somebody surveys with the tag.
+    pub(super) readings: Option<Box<Readings>>,
+}
+
+/// What became of a sighting of a tag.
+pub(super) enum Took {
+    /// It was folded in; the steps before may have come to a fix.
+    Folded(Option<Placing>),
+    /// Several other hubs hear the tag too far away for it.
+    Contradicted,
+    /// Its step is closed.
+    Late,
+    /// No radio gives its strength.
+    NotARadioValue,
+    /// The locator does not know the hub.
+    UnknownStation,
+}
+
+/// A fix that came out, and who heard the tag for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placing {
+    pub(super) fix: Fix,
+    pub(super) hearers: Hearers,
+}
+
+impl Tracked {
+    /// A hub heard the tag.
+    pub(super) fn hear(
+        &mut self,
+        (locator, hubs): (&Locator, &[Hub]),
+        now: Timestamp,
+        station: u16,
+        sighting: &Sighting,
+    ) -> Took {
+        let (step, rssi_dbm) = (now.step(), sighting.rssi_dbm);
+        if !RSSI_DBM.contains(&rssi_dbm) {
+            return Took::NotARadioValue;
+        }
+        let fix = self.close(locator, step);
+        if fix.is_some_and(|fix| self.hearers.contradict(hubs, &fix, station, rssi_dbm))
+            && !planted(Bug::ContradictedBelieved)
+        {
+            return Took::Contradicted;
+        }
+        match locator.observe(&mut self.track, step, station, rssi_dbm) {
+            Observed::Folded | Observed::Closed(_) => {}
+            Observed::Late => return Took::Late,
+            Observed::NotARadioValue => return Took::NotARadioValue,
+            Observed::UnknownStation => return Took::UnknownStation,
+        }
+        self.hearers.note(station, rssi_dbm);
+        if let Some(passage) = &mut self.passage {
+            passage.add(step, station, rssi_dbm);
+        }
+        if let Some(readings) = &mut self.readings {
+            readings.add(now, station, rssi_dbm, sighting.age_ms);
+        }
+        Took::Folded(self.news(fix))
+    }
+
+    /// Where the tag is by the steps before `step`, whether that has come out before or not.
+    pub(super) fn look(&mut self, locator: &Locator, step: u32) -> Option<Placing> {
+        let fix = self.close(locator, step);
+        let hearers = self.hearers;
+        self.news(fix).or(fix.map(|fix| Placing { fix, hearers }))
+    }
+
+    /// Closes the steps before `step`: where the tag is.
+    fn close(&mut self, locator: &Locator, step: u32) -> Option<Fix> {
+        self.hearers.turn_to(step);
+        locator.close(&mut self.track, step)
+    }
+
+    fn news(&mut self, fix: Option<Fix>) -> Option<Placing> {
+        let fix = fix.filter(|fix| fix.step >= self.told_to)?;
+        self.told_to = fix.step.saturating_add(1);
+        let hearers = self.hearers;
+        Some(Placing { fix, hearers })
+    }
+}
