@@ -57,9 +57,12 @@ async fn a_disk_that_fails_stops_signals_but_no_answer_and_loses_nothing_that_wa
             }
         }
         failed_after.insert(acknowledged.len());
-        assert!(till.signal(order(1_000)).await.is_err(), "only a restart clears it");
-        let health = kept.get("/healthz");
-        assert!(health.contains("200 OK") && health.contains("degraded"), "{health}");
+        // Otherwise it was the next segment that could not be prepared, which costs nobody anything yet.
+        if acknowledged.len() < SIGNALS as usize {
+            assert!(till.signal(order(1_000)).await.is_err(), "only a restart clears it");
+            let health = kept.get("/healthz");
+            assert!(health.contains("200 OK") && health.contains("degraded"), "{health}");
+        }
         assert!(kept.get("/readyz").contains("200 OK"), "queries go on");
         for subject in ["fan-0", "somebody-new"] {
             assert_eq!(till.query(food(subject)).await.unwrap().answers.len(), 1, "{subject}");

@@ -11,6 +11,8 @@ use crate::serve::clock::unix_s;
 use crate::serve::key_maker::{KeyRequest, make_keys};
 
 #[derive(Debug, Args)]
+// Its own name for clap, which would take that of the struct, and the command around it has the same.
+#[group(id = "make")]
 pub(super) struct Arguments {
     /// The folder to make.
     #[arg(long, value_name = "DIR", required = true)]
