@@ -120,6 +120,7 @@ pub(super) fn parse_walk(name: &str, source: &Source, hubs: &[RecordedHub]) -> R
     }
     Ok(Walk {
         name: name.to_owned(),
+        began_ms: 0.0,
         heard,
         truth,
     })

@@ -148,7 +148,7 @@ pub fn parse_stops(source: &Source) -> Result<Vec<Stop>, Box<Mistake>> {
 /// What each hub heard during a stop, in the hubs' order; hubs that heard nothing are not there.
 #[must_use]
 pub fn heard_at(walk: &Walk, stop: &Stop, hubs: usize) -> Vec<HeardAtStop> {
-    let during = |at_ms: f64| (stop.from_ms..=stop.to_ms).contains(&at_ms);
+    let during = |at_ms: f64| (stop.from_ms..=stop.to_ms).contains(&(walk.began_ms + at_ms));
     let of = |hub: usize| {
         let mut rssi: Vec<i8> = walk
             .heard
@@ -179,6 +179,8 @@ const HELD_M: f32 = 1.2;
 
 #[cfg(test)]
 mod tests {
+    use firmware_sim::replay::recording::{parse_hubs, parse_walk};
+
     use super::*;
     use crate::engine::locate::{FloorLevel, NO_ZONE};
     use crate::recording::Heard as Sighting;
@@ -223,6 +225,7 @@ mod tests {
         };
         let walk = Walk {
             name: "walk".to_owned(),
+            began_ms: 0.0,
             heard: vec![
                 sighting(0.0, -20),
                 sighting(100.0, -60),
@@ -248,6 +251,20 @@ mod tests {
                 p75_dbm: -60
             }]
         );
+    }
+
+    #[test]
+    fn a_stop_counts_in_the_time_of_a_recording_that_does_not_begin_at_zero() {
+        let source = |text: &str| Source {
+            name: "walk.csv".to_owned(),
+            text: text.to_owned().into(),
+        };
+        let hubs = parse_hubs(&source("hub,x_m,y_m,z_m\nh,0,0,2")).unwrap();
+        let lines = "t_ms,hub,tag,rssi_dbm\n7000,h,010203040506,-20\n7100,h,010203040506,-60\n7900,h,010203040506,-30";
+        let walks = Walk::of(&parse_walk("walk", &source(lines), &hubs).unwrap());
+        let stops = parse_stops(&source("from_ms,to_ms,x_m,y_m\n7050,7500,1,2")).unwrap();
+        let heard = heard_at(&walks[0], &stops[0], 1);
+        assert_eq!((heard.len(), heard[0].count, heard[0].mean_dbm), (1, 1, -60.0));
     }
 
     #[test]

@@ -13,6 +13,8 @@ const TRUTH_GAP_MS_MAX: f64 = 5_000.0;
 pub struct Walk {
     /// Its name; where several tags walked, with the number of this one.
     pub name: String,
+    /// When its first line was, in the recording's own time: what is noted beside a recording counts in that.
+    pub began_ms: f64,
     /// What was heard, in order of time.
     pub heard: Vec<Heard>,
     /// What was true, in order of time; empty when nobody wrote it down.
@@ -53,6 +55,7 @@ impl Walk {
                 tags.push(sighting.tag);
                 walks.push(Self {
                     name: format!("{} tag {}", recorded.name, tags.len()),
+                    began_ms,
                     heard: Vec::new(),
                     truth: Vec::new(),
                 });

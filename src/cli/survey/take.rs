@@ -175,6 +175,7 @@ impl Taking<'_> {
     async fn listen(&mut self, place: &Planned) -> Result<Vec<HeardAtStop>, Failure> {
         let mut walk = Walk {
             name: String::new(),
+            began_ms: 0.0,
             heard: Vec::new(),
             truth: Vec::new(),
         };
