@@ -4,7 +4,8 @@
 //! of the hubs' own, so that a few wrong hubs don't bend it, and each hub keeps a level of its own. Then, hub by hub:
 //! its level against the median of all; the place where it would fit best; and for each pair, whether both fit better at
 //! each other's place. With a survey and walks, the walks are also compared with the survey's radio map, which knows
-//! walls: what changed since. Fits are medians of absolute residuals, so that a blocked corner doesn't decide.
+//! walls: what changed since. A hub's level is the median of what its readings say and its misfit their mean distance
+//! from it, which a blocked corner moves little; squares would let it decide.
 //!
 //! Deliberately absent: corrections. A venue repairs its hub or its map; the locator learns what is left.
 
@@ -70,7 +71,7 @@ pub struct HubCheck {
     pub exponent: Option<f32>,
     /// Mean spread of its readings at one place, in dB.
     pub noise_db: Option<f32>,
-    /// Median distance of its readings from path loss at its place on the map, in dB.
+    /// Mean distance of its readings from path loss at its place on the map, in dB.
     pub misfit_db: Option<f32>,
     /// The place where it would fit best.
     pub fits_best: Option<Point>,
