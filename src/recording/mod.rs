@@ -5,13 +5,14 @@
 //! carry places, a recording in the form of the SAL data set carries the side of a door.
 //!
 //! Reading order: `site` is what stands still (hubs, cells, zones, survey), `walk` what was heard and what was true,
-//! `labelled` the other form of both, `play` a walk through a tracker, `score` what came of it, `draw` the picture; `survey` and `calibrate` look at
-//! hubs and places instead of people. Deliberately absent:
+//! `labelled` the other form of both, `play` a walk through a tracker, `gateway` the same through the whole
+//! engine, `score` what came of it, `draw` the picture; `survey` and `calibrate` look at hubs and places instead of people. Deliberately absent:
 //! clocks, and anything that bends the locator to a recording: it runs with its default settings.
 
 mod calibrate;
 mod draw;
 mod floor;
+mod gateway;
 mod labelled;
 mod play;
 mod score;
@@ -22,6 +23,7 @@ mod zones;
 
 pub use calibrate::{Calibration, HubCheck, calibrate};
 pub use draw::{DRAWN_WALKS_MAX, PaintError, Picture, Played, draw};
+pub use gateway::{Batch, Gateway, NoEngine};
 pub use play::{Estimate, Instant, LocatorTracker, SCORE_EVERY_MS, Tracker, play, run};
 pub use score::Scores;
 pub use site::{OpenError, Site, SiteFiles};

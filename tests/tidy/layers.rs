@@ -19,7 +19,7 @@ const BELOW: [(&str, &[&str]); 11] = [
         &["config", "insight", "wire", "journal", "engine", "planted", "model"],
     ),
     ("hub", &["wire", "model"]),
-    ("recording", &["config", "engine", "model"]),
+    ("recording", &["config", "wire", "engine", "model"]),
     (
         "cli",
         &[

@@ -1,8 +1,9 @@
 //! `nextbest locate`: the real locator over a recording, and how far off it is.
 //!
 //! Every walk is played as it was heard; what is said every half second is compared with what was true then. The cost
-//! of a sighting is measured in the same process by playing each walk again and again. Deliberately absent: settings
-//! of the locator. It runs with its defaults, so that a figure says what a venue gets.
+//! of a sighting is measured in the same process by playing each walk again and again, as bytes through the whole
+//! engine. Deliberately absent: settings of the locator. It runs with its defaults, so that a figure says what a venue
+//! gets.
 
 mod cost;
 mod picture;
@@ -14,7 +15,7 @@ use clap::Args;
 
 use super::{Failure, pack};
 use crate::engine::locate::LocatorSettings;
-use crate::recording::{Instant, LocatorTracker, OpenError, Scores, Site, SiteFiles, Walk, play};
+use crate::recording::{Instant, LocatorTracker, OpenError, Scores, Site, SiteFiles, play};
 use report::{Line, Report};
 
 /// What a recording calls the file of its cells.
@@ -94,15 +95,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .iter()
         .map(|walk| play(&site, &mut LocatorTracker::new(&locator), walk))
         .collect();
-    let line = |(walk, instants): (&Walk, &Vec<Instant>)| Line {
-        name: walk.name.clone(),
-        sightings: walk.heard.len(),
-        scores: Scores::of(instants),
-        ns_per_sighting: cost::ns_per_sighting(walk, || LocatorTracker::new(&locator)),
-    };
+    let mut lines = Vec::new();
+    for (walk, instants) in walks.iter().zip(&played) {
+        lines.push(Line {
+            name: walk.name.clone(),
+            sightings: walk.heard.len(),
+            scores: Scores::of(instants),
+            ns_per_sighting: cost::ns_per_sighting(&site, walk).map_err(Failure::wrong)?,
+        });
+    }
     let floor = files.walkable.as_deref().and_then(Path::file_name);
     let floor = floor.map(|name| name.to_string_lossy().into_owned());
-    let report = Report::new(&site, floor, walks.iter().zip(&played).map(line).collect());
+    let report = Report::new(&site, floor, lines);
     if let Some(path) = &arguments.draw {
         picture::write(path, &site, &played, &report)?;
     }

@@ -124,7 +124,7 @@ impl Report {
         };
         let _ = writeln!(
             notes,
-            "ns/sighting: median of repeated plays in process, steps and answers included; {build}"
+            "ns/sighting: from bytes to zone through the whole engine, median of repeated plays; {build}"
         );
         notes
     }
