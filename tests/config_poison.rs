@@ -470,8 +470,8 @@ const CASES: &[Case] = &[
     // Limits.
     case(
         "settings.toml",
-        "customers_max = 10_000\nmemory_mib = 256",
-        "customers_max = 50_000_000\nmemory_mib = «256",
+        "customers_max = 10_000\nmemory_mib = 512",
+        "customers_max = 50_000_000\nmemory_mib = «512",
         "the limits come to",
     ),
     case(

@@ -127,6 +127,10 @@ pub(super) fn outcome(sim: &mut Sim) {
             // The same outcome changes something once.
             return;
         }
+        // What was done with an answer is remembered among the signals.
+        let sender = sim.people.who[number].slot.0;
+        sim.ids
+            .push(sender, format!("outcome {} {action} {kind:?}", outcome.decision_id), 0);
         let properties = [Property {
             name: "action",
             value: Value::Text(&action),
