@@ -111,6 +111,8 @@ pub(super) const MEMORY_SHORT_SHARE: f32 = 0.95;
 pub(super) struct Shedding {
     /// The last step that a backlog alone is a reason for.
     backlog_step_max: Step,
+    /// How many times as long a backlog may be as for apps.
+    patience: u32,
     step: Step,
     calm_checks: u32,
 }
@@ -118,17 +120,19 @@ pub(super) struct Shedding {
 impl Shedding {
     /// For the listener of apps.
     pub(super) const fn of_apps() -> Self {
-        Self::up_to(Step::Queries)
+        Self::up_to(Step::Queries, 1)
     }
 
-    /// For the listener of hubs, who send nothing but sightings: being behind costs sightings alone.
+    /// For the listener of hubs, who send nothing but sightings: being behind costs sightings alone. They wait for the end
+    /// of their step of 250 ms anyway, so nobody is worse off for the first fifth of one.
     pub(super) const fn of_hubs() -> Self {
-        Self::up_to(Step::LiveSightings)
+        Self::up_to(Step::LiveSightings, 10)
     }
 
-    const fn up_to(backlog_step_max: Step) -> Self {
+    const fn up_to(backlog_step_max: Step, patience: u32) -> Self {
         Self {
             backlog_step_max,
+            patience,
             step: Step::None,
             calm_checks: 0,
         }
@@ -155,7 +159,7 @@ impl Shedding {
     fn wanted(&self, load: &Load, share: f32) -> Step {
         let mut step = Step::None;
         for trigger in &TRIGGERS {
-            if load.backlog > trigger.backlog.mul_f32(share) {
+            if load.backlog > (trigger.backlog * self.patience).mul_f32(share) {
                 step = step.max(trigger.step.min(self.backlog_step_max));
             }
             if load.memory_share > trigger.memory_share * share.max(MEMORY_RELEASE_SHARE) {
@@ -201,6 +205,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_hubs_costs_sightings_alone() {
+        assert_eq!(Shedding::of_hubs().next(&behind(49)), Step::None);
         assert_eq!(Shedding::of_hubs().next(&behind(1_000)), Step::LiveSightings);
     }
 
