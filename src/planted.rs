@@ -1,10 +1,10 @@
 //! Bugs on purpose, one at a time, so that the tests can show that they would notice.
 //!
 //! Each [`Bug`] breaks one rule at the line that keeps it: `planted(Bug::X)` is false in every build without the feature
-//! `planted-bugs`, a constant that the compiler removes, and with it only on the thread that [`select`]ed the bug. The
+//! `planted-bugs`, a constant that the compiler removes, and with it only on the thread that selected the bug. The
 //! simulation must find every one (`tests/planted_bugs.rs`), and says how many seeds it took.
 //!
-//! [`seam`] marks a moment at which another thread may get in between two steps of one call, with no lock held. With the
+//! `seam` marks a moment at which another thread may get in between two steps of one call, with no lock held. With the
 //! feature, a test lets something happen exactly there, so that what is a race elsewhere has a seed here.
 //!
 //! The feature does not build without debug assertions, so no release has it. Deliberately absent: bugs of the test

@@ -1,8 +1,8 @@
 //! More than the machine can do: what is measured, what is left undone first, and what never is.
 //!
 //! Three things are measured ten times a second: how long packets wait in the kernel before each listener reads
-//! them ([`backlog`]), how much of the printed memory bound is in use ([`memory`]), and whether a thread still
-//! turns ([`watch`]). [`shedding`] turns them into one of eight steps. What a step leaves undone is asked where it
+//! them (`backlog`), how much of the printed memory bound is in use (`memory`), and whether a thread still
+//! turns (`watch`). `shedding` turns them into one of eight steps. What a step leaves undone is asked where it
 //! would be done, by one atomic read; each answer that is not given is counted by its step.
 //!
 //! A query is judged by itself as well: who has waited too long is told so at once, because a late answer costs as
