@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::GatewaySettings;
-use super::durable::state_bytes_max;
+use super::durable::{changes_bytes_max, state_bytes_max};
 use crate::engine::MemoryBound;
 use crate::engine::spec::Settings;
 
@@ -42,6 +42,7 @@ impl WorstCase {
                 row("connections of apps", gateway.apps.listener_bytes_max() as u64),
                 row("connections of hubs", gateway.hubs.listener_bytes_max() as u64),
                 row("doors for other hubs", gateway.doors.bytes_max() as u64),
+                row("changes by staff", changes_bytes_max()),
                 row("state on its way to the disk", gateway.state_bytes_max),
             ],
         }

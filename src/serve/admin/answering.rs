@@ -16,7 +16,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use super::audit::{AuditError, Change, What};
+use super::audit::What;
+use super::changing::{changes, record};
 use super::routes::{HUB_FIELDS, REVOCABLE, ROUTES, Route, UNTIL_FAR, Who, Work, allows};
 use crate::serve::access::ReloadError;
 use crate::serve::access::admin_tokens::AdminToken;
@@ -31,8 +32,6 @@ use crate::serve::{exposition, hub_book};
 const BODY_LEN_MAX: usize = 4_096;
 /// How long a body may take.
 const BODY_WAIT: Duration = Duration::from_secs(5);
-/// Longest reason for a change.
-const WHY_LEN_MAX: usize = 256;
 
 /// Which listener is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +43,7 @@ pub(in crate::serve) enum Door {
 }
 
 /// Why a request was refused.
-struct Refused {
+pub(super) struct Refused {
     status: StatusCode,
     error: &'static str,
     sentence: Cow<'static, str>,
@@ -95,9 +94,10 @@ async fn try_answer(shared: &Shared, door: Door, head: &Parts, body: Body) -> Re
             "name": holder.name, "role": holder.role.name(), "until_unix_s": holder.until_unix_s,
         }))),
         (Work::Hubs, Some(holder)) => Ok(say(&hubs(shared, &holder))),
-        (Work::Revoke, Some(holder)) => revoke(shared, &holder, &body),
-        (Work::Reload, Some(holder)) => reload(shared, &holder, &body),
-        (Work::Metrics | Work::WhoAmI | Work::Hubs | Work::Revoke | Work::Reload, None) => {
+        (Work::Changes, Some(holder)) => Ok(say(&changes(shared, holder.role))),
+        (Work::Revoke, Some(holder)) => revoke(shared, &holder, &body).await,
+        (Work::Reload, Some(holder)) => reload(shared, &holder, &body).await,
+        (Work::Metrics | Work::WhoAmI | Work::Hubs | Work::Changes | Work::Revoke | Work::Reload, None) => {
             Err(Refused::because(StatusCode::UNAUTHORIZED, "token_invalid", UNKNOWN))
         }
     }
@@ -239,7 +239,7 @@ impl RevokeBody {
     }
 }
 
-fn revoke(shared: &Shared, holder: &AdminToken, body: &[u8]) -> Result<Response, Refused> {
+async fn revoke(shared: &Shared, holder: &AdminToken, body: &[u8]) -> Result<Response, Refused> {
     const EXPECTED: &str = "expected {\"why\": .., and one of \"hub\", \"certificate\", \"token\", or \"customer\" or \
                             \"subject\" (perhaps with \"until_unix_s\")}";
     let malformed = || Refused::because(StatusCode::BAD_REQUEST, "invalid_field", EXPECTED);
@@ -252,7 +252,7 @@ fn revoke(shared: &Shared, holder: &AdminToken, body: &[u8]) -> Result<Response,
     if !allows(REVOCABLE, revocation.kind(), holder.role) || (is_far && !UNTIL_FAR.contains(&holder.role)) {
         return Err(Refused::because(StatusCode::FORBIDDEN, "not_allowed", NOT_YOURS));
     }
-    record(shared, holder, What::Revoke(&revocation), &body.why)?;
+    record(shared, holder, What::Revoke(&revocation), &body.why).await?;
     taken(shared, shared.access.revoke(&revocation))
 }
 
@@ -263,29 +263,11 @@ struct ReloadBody {
     why: String,
 }
 
-fn reload(shared: &Shared, holder: &AdminToken, body: &[u8]) -> Result<Response, Refused> {
+async fn reload(shared: &Shared, holder: &AdminToken, body: &[u8]) -> Result<Response, Refused> {
     let body: ReloadBody = serde_json::from_slice(body)
         .map_err(|_| Refused::because(StatusCode::BAD_REQUEST, "invalid_field", "expected {\"why\": ..}"))?;
-    record(shared, holder, What::Reload, &body.why)?;
+    record(shared, holder, What::Reload, &body.why).await?;
     taken(shared, shared.access.reload())
-}
-
-fn record(shared: &Shared, holder: &AdminToken, what: What<'_>, why: &str) -> Result<(), Refused> {
-    if why.trim().is_empty() || why.len() > WHY_LEN_MAX {
-        let sentence = "`why` is expected to have 1 to 256 bytes";
-        return Err(Refused::because(StatusCode::BAD_REQUEST, "invalid_field", sentence));
-    }
-    let change = Change {
-        unix_ms: shared.clock.unix_ms(),
-        who: &holder.name,
-        role: holder.role,
-        what,
-        why,
-    };
-    shared
-        .audit
-        .record(&change)
-        .map_err(|error: AuditError| Refused::because(StatusCode::SERVICE_UNAVAILABLE, "not_ready", error.to_string()))
 }
 
 /// What became of a change of the keys. The reason goes to the log alone: it names files of this machine.
@@ -317,7 +299,7 @@ fn say(value: &Value) -> Response {
 }
 
 impl Refused {
-    fn because(status: StatusCode, error: &'static str, sentence: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn because(status: StatusCode, error: &'static str, sentence: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
             error,

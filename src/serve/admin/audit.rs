@@ -1,8 +1,9 @@
-//! Who changed what at the admin listener, and why. Every change is recorded before it is made; one that cannot be
-//! recorded is not made.
+//! Who changed what at the admin listener, when, and why. Every change is noted before it is made; one that cannot be
+//! noted is not made.
 //!
-//! [`LogAudit`] writes one line per change and nobody's id but the hubs'. Deliberately absent: storing; whoever keeps a
-//! journal implements [`Audit`].
+//! A gateway that keeps state has it in its journal (`serve::durable`); besides, [`Audit`] is told, which is a line of the
+//! log unless somebody brings another: [`LogAudit`] writes nobody's id but the hubs', and no reason.
+//! Deliberately absent: making the change (`super::answering`).
 
 use std::fmt;
 
@@ -44,6 +45,42 @@ pub enum What<'a> {
     Revoke(&'a Revocation),
 }
 
+/// What a change is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About<'a> {
+    /// The gateway as a whole.
+    Nothing,
+    /// A thing: its name or number.
+    Thing(&'a str),
+    /// A person: their id, which is noted where erasing them reaches it, and nowhere else.
+    Person(&'a str),
+}
+
+impl What<'_> {
+    /// What is done, in a few words that stay the same: they are what is journaled. At most 64 bytes.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Reload => "reload",
+            Self::Revoke(Revocation::Hub(_)) => "revoke a hub",
+            Self::Revoke(Revocation::Certificate(_)) => "revoke a certificate",
+            Self::Revoke(Revocation::Token(_)) => "revoke a token",
+            Self::Revoke(Revocation::Customer { .. }) => "revoke a customer's tokens",
+            Self::Revoke(Revocation::Subject { .. }) => "revoke a subject's tokens",
+        }
+    }
+
+    /// To what or whom it is done.
+    #[must_use]
+    pub fn about(&self) -> About<'_> {
+        match self {
+            Self::Reload => About::Nothing,
+            Self::Revoke(Revocation::Hub(id) | Revocation::Certificate(id) | Revocation::Token(id)) => About::Thing(id),
+            Self::Revoke(Revocation::Customer { id, .. } | Revocation::Subject { id, .. }) => About::Person(id),
+        }
+    }
+}
+
 /// A change could not be noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the change could not be recorded, so it was not made")]
@@ -55,19 +92,14 @@ pub struct LogAudit;
 
 impl Audit for LogAudit {
     fn record(&self, change: &Change<'_>) -> Result<(), AuditError> {
-        let (who, role) = (change.who, change.role.name());
+        let (who, role, what) = (change.who, change.role.name(), change.what.name());
         match change.what {
-            What::Reload => tracing::info!(?who, role, "admin: reload"),
-            What::Revoke(Revocation::Hub(hub)) => tracing::info!(?who, role, ?hub, "admin: revoke a hub"),
-            What::Revoke(Revocation::Certificate(serial)) => {
-                tracing::info!(?who, role, ?serial, "admin: revoke a certificate");
+            What::Revoke(Revocation::Hub(about) | Revocation::Certificate(about)) => {
+                tracing::info!(?who, role, ?about, "admin: {what}");
             }
             // A person's id stays out of the log; so does a token's, which leads to one.
-            What::Revoke(Revocation::Token(_)) => tracing::info!(?who, role, "admin: revoke a token"),
-            What::Revoke(Revocation::Customer { .. }) => {
-                tracing::info!(?who, role, "admin: revoke a customer's tokens");
-            }
-            What::Revoke(Revocation::Subject { .. }) => tracing::info!(?who, role, "admin: revoke a subject's tokens"),
+            What::Revoke(Revocation::Token(_) | Revocation::Customer { .. } | Revocation::Subject { .. })
+            | What::Reload => tracing::info!(?who, role, "admin: {what}"),
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 //! | `GET /metrics` | viewer, operator | counters and gauges in the text format of Prometheus |
 //! | `GET /v1/admin/whoami` | every role | the name and the role behind a token |
 //! | `GET /v1/admin/hubs` | viewer, operator | every hub; [`HUB_FIELDS`] says which role sees what of one |
+//! | `GET /v1/admin/changes` | operator, privacy officer | who changed what, when and why, latest first; [`CHANGE_FIELDS`] says which role sees what of one |
 //! | `POST /v1/admin/revoke` | operator, agent, privacy officer | refuse a hub, a certificate, a token or a person's tokens; [`REVOCABLE`] says which role may refuse what |
 //! | `POST /v1/admin/reload` | operator | take the key folder again |
 //!
@@ -64,6 +65,7 @@ pub(super) enum Work {
     Metrics,
     WhoAmI,
     Hubs,
+    Changes,
     Revoke,
     Reload,
 }
@@ -75,6 +77,12 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Get, "/metrics", Who::Roles(&[Viewer, Operator]), Work::Metrics),
     route(Verb::Get, "/v1/admin/whoami", Who::Roles(&AdminRole::ALL), Work::WhoAmI),
     route(Verb::Get, "/v1/admin/hubs", Who::Roles(&[Viewer, Operator]), Work::Hubs),
+    route(
+        Verb::Get,
+        "/v1/admin/changes",
+        Who::Roles(&[Operator, PrivacyOfficer]),
+        Work::Changes,
+    ),
     route(
         Verb::Post,
         "/v1/admin/revoke",
@@ -97,11 +105,25 @@ pub const HUB_FIELDS: &[(&str, &[AdminRole])] = &[
     ("clock_offset_ms", &[Operator]),
 ];
 
+/// Every field of a change in `GET /v1/admin/changes`, and who sees it. Whom a change was about, and why, is `null` when
+/// the person was erased.
+pub const CHANGE_FIELDS: &[(&str, &[AdminRole])] = &[
+    ("unix_ms", &[Operator, PrivacyOfficer]),
+    ("who", &[Operator, PrivacyOfficer]),
+    ("role", &[Operator, PrivacyOfficer]),
+    ("what", &[Operator, PrivacyOfficer]),
+    ("about", &[Operator, PrivacyOfficer]),
+    ("why", &[Operator, PrivacyOfficer]),
+    ("person", &[PrivacyOfficer]),
+    ("person_why", &[PrivacyOfficer]),
+];
+
 /// What `POST /v1/admin/revoke` may refuse, and who may ask for it.
 pub const REVOCABLE: &[(&str, &[AdminRole])] = &[
     ("hub", &[Operator]),
     ("certificate", &[Operator]),
-    ("token", &[Operator, Agent, PrivacyOfficer]),
+    // A token's id does not say whose it is, and it may be a service's.
+    ("token", &[Operator]),
     ("customer", &[Operator, Agent, PrivacyOfficer]),
     ("subject", &[Operator]),
 ];

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `opening` | a state folder, to a keeper that has read it |
 //! | `payload` | what the records of the journal carry |
+//! | `changes` | what staff has changed |
 //! | `given` | decisions on their way to the journal, behind their answers |
 //! | `snapshot` | the state as a stream of entries, while the gateway goes on |
 //! | `recovery` | the latest snapshot and the records after it, back into the engine |
@@ -16,6 +17,7 @@
 //!
 //! Without a state folder nothing is journaled, and a restart starts empty.
 
+mod changes;
 mod given;
 mod housekeeping;
 mod opening;
@@ -41,8 +43,10 @@ use crate::engine::{
 use crate::journal::{Journal, JournalError, Person, Position, Record, RecordKind, Vault};
 use crate::model::{Decision, Outcome, Signal, Timestamp};
 
+use self::changes::{Changes, Noted};
 use self::given::Given;
 
+pub(super) use self::changes::{Change, Shown, changes_bytes_max};
 pub(super) use self::housekeeping::Housekeeping;
 pub use self::housekeeping::SNAPSHOT_RECORDS;
 pub(super) use self::opening::Opened;
@@ -95,6 +99,7 @@ pub enum EraseError {
 pub(super) struct Keeper {
     engine: Arc<Engine>,
     kept: Option<Kept>,
+    changes: Changes,
 }
 
 /// Says nothing of whom it keeps.
@@ -124,8 +129,12 @@ struct Buffers {
 
 impl Keeper {
     /// One that keeps nothing.
-    pub(super) const fn volatile(engine: Arc<Engine>) -> Self {
-        Self { engine, kept: None }
+    pub(super) fn volatile(engine: Arc<Engine>) -> Self {
+        Self {
+            engine,
+            kept: None,
+            changes: Changes::default(),
+        }
     }
 
     /// One that keeps state in a journal that was read already.
@@ -139,6 +148,7 @@ impl Keeper {
         Self {
             engine,
             kept: Some(kept),
+            changes: Changes::default(),
         }
     }
 
@@ -290,6 +300,45 @@ impl Keeper {
     pub(super) fn known(&self, now: Timestamp, id: &str) -> Option<KnownPerson> {
         let _order = self.kept.as_ref().map(Kept::order);
         self.engine.known(now, id)
+    }
+
+    /// Somebody of the staff is about to change something.
+    pub(super) fn change(&self, now: Timestamp, change: &Change<'_>) -> Result<Until, NotTaken> {
+        type Seal = fn(&[u8], &mut Vec<u8>) -> Result<(), NotTaken>;
+        let Some((kept, vault)) = self.kept.as_ref().and_then(|kept| Some((kept, kept.vault.as_ref()?))) else {
+            self.changes.put_unjournaled(changes::encode(change, None::<Seal>)?);
+            return Ok(Until(None));
+        };
+        let _order = kept.order();
+        let person = change
+            .is_about_a_person
+            .then(|| self.engine.customer_existing(change.about));
+        let person = person.flatten().map(|slot| self.who(slot).person());
+        let seal = person.map(|person| {
+            move |plain: &[u8], out: &mut Vec<u8>| {
+                let sealed = vault.seal(person, plain, out);
+                sealed.map_err(|_| NotTaken::NoRandomness)
+            }
+        });
+        let payload = changes::encode(change, seal)?;
+        let position = kept.journal.append(&Record {
+            at: now,
+            kind: RecordKind::Administration,
+            subject: person,
+            payload: &payload,
+        })?;
+        self.changes.put(Noted {
+            position: position.0,
+            person,
+            payload,
+        });
+        Ok(Until(Some(position)))
+    }
+
+    /// What the staff has changed, latest first.
+    pub(super) fn changes(&self) -> Vec<Shown> {
+        let vault = self.kept.as_ref().and_then(|kept| kept.vault.as_deref());
+        self.changes.shown(vault)
     }
 
     /// Why nothing is kept any more.

@@ -155,7 +155,7 @@ impl Opened {
     pub(in crate::serve) fn recover(self) -> Result<Option<(Recovered, Housekeeping)>, OpenStateError> {
         let Some(kept) = self.kept else { return Ok(None) };
         let (engine, now) = (&self.engine, self.clock.now());
-        let recovered = recover(engine, &*kept.journal, &kept.vault, now, kept.threads)?;
+        let recovered = recover(&self.keeper, &*kept.journal, &kept.vault, now, kept.threads)?;
         engine.skip_decisions(DECISIONS_SKIPPED);
         let snapshot = kept.journal.snapshot().map_err(RecoveryError::from)?;
         let snapshot = snapshot.map(|(through, _)| through).unwrap_or_default();

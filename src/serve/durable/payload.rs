@@ -9,6 +9,7 @@
 //! | person, sealed | [`crate::engine::state::PersonState`] |
 //! | venue signal | [`crate::engine::state::VenueEvent`] |
 //! | erasure | nothing |
+//! | administration | `super::changes` |
 
 use crate::engine::Speaker;
 use crate::engine::state::{StateError, decode_tag, encode_tag};

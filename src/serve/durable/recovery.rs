@@ -23,8 +23,9 @@ use thiserror::Error;
 
 use nextbest_proto::v1;
 
+use super::changes::{Changes, Noted};
 use super::snapshot::{Entry, read_entry};
-use super::{journaled, payload};
+use super::{Keeper, journaled, payload};
 use crate::engine::customer::NoRoom;
 use crate::engine::state::{Names, PersonState, Reserved, StateError, TagState, Translation, VenueEvent, VenueState};
 use crate::engine::{CustomerSlot, Engine, SavedPerson};
@@ -127,17 +128,19 @@ impl std::fmt::Display for Place {
 /// # Errors
 /// [`RecoveryError`]; the engine is not to be used then.
 pub(super) fn recover(
-    engine: &Engine,
+    keeper: &Keeper,
     journal: &dyn Journal,
     vault: &Vault,
     now: Timestamp,
     threads: usize,
 ) -> Result<Recovered, RecoveryError> {
+    let Keeper { engine, changes, .. } = keeper;
     let mut recovered = Recovered::default();
     let mut after = Position(0);
     if let Some((through, mut stream)) = journal.snapshot()? {
         let mut reading = Reading {
             engine,
+            changes,
             vault,
             now,
             place: Place::Snapshot(through.0),
@@ -148,6 +151,7 @@ pub(super) fn recover(
     }
     let mut replay = Replay {
         engine,
+        changes,
         vault,
         plain: Vec::new(),
         recovered: &mut recovered,
@@ -167,6 +171,7 @@ type Carried = Vec<(u64, CustomerSlot, Vec<TagState>)>;
 
 struct Reading<'a> {
     engine: &'a Engine,
+    changes: &'a Changes,
     vault: &'a Vault,
     now: Timestamp,
     place: Place,
@@ -183,7 +188,7 @@ impl Reading<'_> {
         let mut buffer = Vec::new();
         let names = match self.entry(stream, &mut buffer)? {
             Entry::Names(names) => self.state("the names", Names::decode(names))?,
-            Entry::Person(..) | Entry::Venue(..) | Entry::Window(..) | Entry::End(_) => {
+            Entry::Person(..) | Entry::Venue(..) | Entry::Window(..) | Entry::Change(_) | Entry::End(_) => {
                 return Err(self.broken("it does not begin with names"));
             }
         };
@@ -241,6 +246,7 @@ impl Reading<'_> {
                     self.engine.restore_venue(&venue, applied);
                 }
                 Entry::Window(part, entries) => self.engine.restore_window(part, entries),
+                Entry::Change(change) => self.changes.put(change),
                 Entry::Names(_) => return Err(self.broken("it has names twice")),
                 Entry::End(named) if named == found => break,
                 Entry::End(named) => {
@@ -327,6 +333,7 @@ impl Reading<'_> {
 /// Applies records in their order.
 struct Replay<'a> {
     engine: &'a Engine,
+    changes: &'a Changes,
     vault: &'a Vault,
     plain: Vec<u8>,
     recovered: &'a mut Recovered,
@@ -357,7 +364,15 @@ impl Replay<'_> {
                 self.forget(person);
                 return Ok(());
             }
-            (RecordKind::Administration | RecordKind::Erasure, _) | (_, None) => return Ok(()),
+            (RecordKind::Administration, person) => {
+                self.changes.put(Noted {
+                    position: position.0,
+                    person,
+                    payload: record.payload.to_vec(),
+                });
+                return Ok(());
+            }
+            (RecordKind::Erasure, _) | (_, None) => return Ok(()),
             (RecordKind::Signal | RecordKind::Outcome | RecordKind::Decision | RecordKind::Person, Some(_)) => {}
         }
         let person = record.subject.unwrap_or_default();

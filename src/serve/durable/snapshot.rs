@@ -8,27 +8,31 @@
 //!
 //! | kind | content |
 //! |---|---|
-//! | 1 | version of this stream, 1; [`crate::engine::state::Names`] |
+//! | 1 | version of this stream, 2 (1 has no changes); [`crate::engine::state::Names`] |
 //! | 2 | number 4, birth 4, applied 8; [`crate::engine::state::PersonState`], sealed with the person's key |
 //! | 3 | applied 8; [`crate::engine::state::VenueState`] |
 //! | 4 | part of the window 2; pairs of hashes, 8 and 8 |
 //! | 5 | people in the stream 8; the end |
+//! | 6 | position 8, number 4, birth 4 (0: nobody's); a change of the staff's, `super::changes` |
 //!
 //! Checksums, and what becomes of a stream that breaks off, are the journal's.
 
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use super::changes::Noted;
 use super::{Keeper, Kept};
 use crate::engine::{Applied, CustomerSlot, WINDOW_PARTS};
 use crate::journal::{Person, Position, Vault};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+const VERSION_BEFORE: u8 = 1;
 const NAMES: u8 = 1;
 const PERSON: u8 = 2;
 const VENUE: u8 = 3;
 const WINDOW: u8 = 4;
 const END: u8 = 5;
+const CHANGE: u8 = 6;
 /// Longest entry that is believed: the longest part of a window, of 16 million ids in 64 parts, twice as full as others.
 const ENTRY_LEN_MAX: usize = 16 << 20;
 /// People that are copied while the lock is held.
@@ -44,6 +48,8 @@ pub(super) enum Entry<'a> {
     Venue(u64, &'a [u8]),
     /// A part of the window of message ids.
     Window(usize, Vec<Applied>),
+    /// A change of the staff's.
+    Change(Noted),
     /// The end, and how many people there were.
     End(u64),
 }
@@ -63,6 +69,7 @@ enum Next {
     People(u32),
     Venue,
     Window(usize),
+    Changes,
     End,
     Nothing,
 }
@@ -120,7 +127,16 @@ impl Source {
                 put(&mut self.bytes, WINDOW, &[&(part as u16).to_le_bytes(), &pairs])?;
                 Next::Window(part + 1)
             }
-            Next::Window(_) => Next::End,
+            Next::Window(_) => Next::Changes,
+            Next::Changes => {
+                for change in keeper.changes.all() {
+                    let Person { number, birth } = change.person.unwrap_or_default();
+                    let whose = [number.to_le_bytes(), birth.to_le_bytes()].concat();
+                    let position = change.position.to_le_bytes();
+                    put(&mut self.bytes, CHANGE, &[&position, &whose, &change.payload])?;
+                }
+                Next::End
+            }
             Next::End => {
                 put(&mut self.bytes, END, &[&self.people.to_le_bytes()])?;
                 Next::Nothing
@@ -189,7 +205,7 @@ pub(super) fn read_entry<'a>(from: &mut dyn Read, buffer: &'a mut Vec<u8>) -> io
 fn entry(kind: u8, bytes: &[u8]) -> Option<Entry<'_>> {
     match kind {
         NAMES => match bytes {
-            [VERSION, names @ ..] => Some(Entry::Names(names)),
+            [VERSION | VERSION_BEFORE, names @ ..] => Some(Entry::Names(names)),
             _ => None,
         },
         PERSON => {
@@ -219,6 +235,20 @@ fn entry(kind: u8, bytes: &[u8]) -> Option<Entry<'_>> {
             let entries = pairs.iter().map(halves).collect();
             rest.is_empty()
                 .then(|| Entry::Window(usize::from(u16::from_le_bytes(*part)), entries))
+        }
+        CHANGE => {
+            let (position, bytes) = bytes.split_first_chunk()?;
+            let (number, bytes) = bytes.split_first_chunk()?;
+            let (birth, payload) = bytes.split_first_chunk()?;
+            let person = Person {
+                number: u32::from_le_bytes(*number),
+                birth: u32::from_le_bytes(*birth),
+            };
+            Some(Entry::Change(Noted {
+                position: u64::from_le_bytes(*position),
+                person: (person.birth > 0).then_some(person),
+                payload: payload.to_vec(),
+            }))
         }
         END => bytes
             .try_into()
