@@ -61,23 +61,25 @@ impl AppWorker {
             std::hint::spin_loop();
         }
         metrics.decided(began.elapsed());
+        self.shared.overload.apps.backlog.worked();
         keeper.decided(now, customer, &generation, &decision);
         write(&decision)
     }
 
-    /// Refuses what nobody would read, because its deadline has passed, and what there is no time for.
+    /// Refuses what nobody would read, because its deadline has passed, and what there is no time for. Before anything is
+    /// looked up for the query: a refusal must cost little. `is_valued`: whether the customer is of a higher tier.
     pub(super) fn admit(
         &self,
         came: Timestamp,
         now: Timestamp,
-        customer: CustomerSlot,
         request: &QueryRequest<'_>,
         is_service: bool,
+        is_valued: impl FnOnce() -> bool,
     ) -> Result<(), v1::Error> {
-        let Shared { engine, overload, .. } = &*self.shared;
-        let wait = overload.apps.backlog.wait();
+        let overload = &self.shared.overload;
+        let waited = overload.apps.backlog.wait();
         let deadline = Duration::from_millis(u64::from(request.deadline_ms));
-        if request.deadline_ms > 0 && (wait > deadline || now.since(came) > deadline) {
+        if request.deadline_ms > 0 && (waited.wait > deadline || now.since(came) > deadline) {
             return Err(v1::Error::new(ErrorCode::DeadlinePassed));
         }
         let class = if request.query.why || (is_service && request.deadline_ms == 0) {
@@ -85,7 +87,7 @@ impl AppWorker {
         } else {
             QueryClass::Customer
         };
-        if overload.refuses(class, wait, || engine.is_valued(customer)) {
+        if overload.refuses(class, waited, is_valued) {
             return Err(v1::Error::new(ErrorCode::Overloaded).after(RETRY_AFTER_MS));
         }
         Ok(())

@@ -309,9 +309,11 @@ impl Session {
         let shared = &self.worker.shared;
         let now = shared.clock.now();
         let speaker = self.asking(now)?;
-        let customer = speaker.customer(&shared.keeper, now, request.subject)?.slot;
+        let find = || speaker.customer(&shared.keeper, now, request.subject);
         let is_service = speaker.role() == Role::Service;
-        self.worker.admit(came, now, customer, request, is_service)?;
+        let is_valued = || find().is_ok_and(|who| shared.engine.is_valued(who.slot));
+        self.worker.admit(came, now, request, is_service, is_valued)?;
+        let customer = find()?.slot;
         self.worker
             .decide(now, customer, speaker.locale, &request.query, |decision| {
                 write(decision, out)

@@ -16,12 +16,11 @@ mod shedding;
 mod watch;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::time::Duration;
 
-use self::backlog::Backlog;
+use self::backlog::{Backlog, Waited};
 pub(super) use self::backlog::{ProbedSocket, SideOf};
+use self::queries::Gate;
 pub(super) use self::queries::QueryClass;
-use self::queries::Turn;
 pub use self::shedding::Step;
 pub(super) use self::watch::{Beat, beat, run};
 use super::clock::Clock;
@@ -61,7 +60,7 @@ pub struct Overload {
     is_memory_short: AtomicBool,
     /// By step: what was not done for it.
     shed: [AtomicU64; Step::ALL.len()],
-    turn: Turn,
+    gate: Gate,
     pub(super) beats: watch::Beats,
 }
 
@@ -107,19 +106,9 @@ impl Overload {
 
     /// Whether a query that has waited for so long is refused. Counts it when it is. Whether a customer is of a higher
     /// tier is asked only when it makes a difference.
-    pub(super) fn refuses(&self, class: QueryClass, wait: Duration, is_valued: impl FnOnce() -> bool) -> bool {
-        // A wait that is refused, for all but those of most worth.
-        let wait = match self.is_memory_short.load(Ordering::Relaxed) {
-            true => wait.max(QueryClass::Valued.wait_max()),
-            false => wait,
-        };
-        let is_late = wait > class.wait_max();
-        let class = if is_late && class == QueryClass::Customer && is_valued() {
-            QueryClass::Valued
-        } else {
-            class
-        };
-        let is_refused = is_late && self.turn.refuses(class, wait);
+    pub(super) fn refuses(&self, class: QueryClass, waited: Waited, is_valued: impl FnOnce() -> bool) -> bool {
+        let is_memory_short = self.is_memory_short.load(Ordering::Relaxed);
+        let is_refused = self.gate.refuses(waited, is_memory_short, class, is_valued);
         if is_refused {
             self.count(Step::Queries, 1);
         }

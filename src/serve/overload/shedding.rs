@@ -69,6 +69,8 @@ pub(super) struct Load {
     pub(super) backlog: Duration,
     /// Memory in use, as a share of the bound.
     pub(super) memory_share: f32,
+    /// Whether more queries come than can be answered, so that some are refused.
+    pub(super) is_crowded: bool,
 }
 
 /// A backlog and a share of the memory from which a step is in force.
@@ -100,8 +102,9 @@ const TRIGGERS: [Trigger; 3] = [
 const RELEASE_SHARE: f32 = 0.8;
 /// The same for memory, which does not swing.
 const MEMORY_RELEASE_SHARE: f32 = 0.97;
-/// Checks in a row that must ask for less before less is shed: half a second.
-const CALM_CHECKS: u32 = 5;
+/// Checks in a row that must ask for less before less is shed: three tenths of a second. With the check in which a load
+/// ends and one more for the queries, all is taken again within a second of it, connections too.
+const CALM_CHECKS: u32 = 3;
 
 /// The share of the memory from which queries are refused as well.
 pub(super) const MEMORY_SHORT_SHARE: f32 = 0.95;
@@ -138,7 +141,7 @@ impl Shedding {
         }
     }
 
-    /// The step for what was measured. More is shed at once, less after half a second of calm.
+    /// The step for what was measured. More is shed at once, less after three tenths of a second of calm.
     pub(super) fn next(&mut self, load: &Load) -> Step {
         let entered = self.wanted(load, 1.0);
         if entered > self.step {
@@ -157,7 +160,7 @@ impl Shedding {
 
     /// The step that a load asks for, with every trigger at `share` of its threshold.
     fn wanted(&self, load: &Load, share: f32) -> Step {
-        let mut step = Step::None;
+        let mut step = if load.is_crowded { Step::Queries } else { Step::None };
         for trigger in &TRIGGERS {
             if load.backlog > (trigger.backlog * self.patience).mul_f32(share) {
                 step = step.max(trigger.step.min(self.backlog_step_max));
@@ -182,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn more_is_shed_at_once_and_less_after_half_a_second() {
+    fn more_is_shed_at_once_and_less_after_some_calm() {
         let mut shedding = Shedding::of_apps();
         assert_eq!(shedding.next(&behind(4)), Step::None);
         assert_eq!(shedding.next(&behind(6)), Step::LiveSightings);
@@ -201,6 +204,15 @@ mod tests {
             let backlog_ms = if check % 2 == 0 { 19 } else { 21 };
             assert_eq!(shedding.next(&behind(backlog_ms)), Step::Connections, "check {check}");
         }
+    }
+
+    #[test]
+    fn nothing_is_kept_up_while_queries_are_refused() {
+        let crowded = Load {
+            is_crowded: true,
+            ..behind(4)
+        };
+        assert_eq!(Shedding::of_apps().next(&crowded), Step::Queries);
     }
 
     #[test]

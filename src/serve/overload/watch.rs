@@ -142,14 +142,16 @@ impl Watch<'_> {
         self.checks = self.checks.wrapping_add(1);
         let is_memory_short = self.memory_share > MEMORY_SHORT_SHARE;
         overload.is_memory_short.store(is_memory_short, Ordering::Relaxed);
+        let is_crowded = overload.gate.is_crowded(overload.apps.backlog.now_us());
         let sides = [
-            ("apps", &overload.apps, &mut self.apps),
-            ("hubs", &overload.hubs, &mut self.hubs),
+            ("apps", &overload.apps, &mut self.apps, is_crowded),
+            ("hubs", &overload.hubs, &mut self.hubs, false),
         ];
-        for (of, side, shedding) in sides {
+        for (of, side, shedding, is_crowded) in sides {
             let load = Load {
                 backlog: side.backlog.take_mean(),
                 memory_share: self.memory_share,
+                is_crowded,
             };
             let (before, step) = (side.step(), shedding.next(&load));
             if step != before {
