@@ -76,6 +76,9 @@ pub(super) struct Arguments {
     /// Registered tags that the hubs hear, each by three hubs in turn.
     #[arg(long, value_name = "N", default_value_t = 0)]
     tags: u32,
+    /// Count answers whose message does not say "Generation N." with the number of the generation that they name.
+    #[arg(long, hide = true)]
+    test_generations: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,

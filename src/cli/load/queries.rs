@@ -62,6 +62,7 @@ pub(super) async fn run(arguments: &Arguments, target: &Target) -> Result<Report
     }
     let shared = Shared::default();
     shared.borrow_mut().is_closed_loop = arguments.rate == 0;
+    shared.borrow_mut().tests_generations = arguments.test_generations;
     let began = now();
     let progress = report::progress(arguments.lasts.as_secs().max(1), "asking");
     let ticking = tokio::task::spawn_local(tick(progress.clone()));
@@ -173,12 +174,16 @@ async fn pipeline(
         async move {
             while let Ok(Some(reply)) = receiver.receive().await {
                 let since = open.borrow_mut().pop_front();
+                let mut report = shared.borrow_mut();
                 if let Some(app_reply::Body::Error(error)) = &reply.body {
-                    shared.borrow_mut().named(&error.name);
+                    report.named(&error.name);
                 }
-                shared
-                    .borrow_mut()
-                    .answered(since, matches!(reply.body, Some(app_reply::Body::Decision(_))));
+                let decision = if let Some(app_reply::Body::Decision(decision)) = &reply.body {
+                    Some(decision)
+                } else {
+                    None
+                };
+                report.answered(since, decision);
             }
         }
     });
@@ -214,7 +219,7 @@ async fn ask(asker: &Asker, mode: Mode, query: v1::Query, due: Instant, shared: 
     if let Err(error) = &answer {
         report.named(name(error));
     }
-    report.answered(Some(due), answer.is_ok());
+    report.answered(Some(due), answer.as_ref().ok());
 }
 
 /// An error's name in the report.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nextbest_proto::v1;
 use serde_json::json;
 
 /// Significant digits of the histogram.
@@ -31,7 +32,13 @@ pub(in crate::cli) struct Report {
     pub(super) is_closed_loop: bool,
     /// What the hubs sent.
     pub(super) sightings: Option<Sightings>,
+    /// Whether answers say their generation, so that one that was made of two shows.
+    pub(super) tests_generations: bool,
+    /// Answers whose message says another generation than the one they name, or none.
+    pub(super) mixed: u64,
     latency_ns: Histogram<u64>,
+    /// How long those waited for their error who got one.
+    error_latency_ns: Histogram<u64>,
 }
 
 /// What the hubs of a load sent.
@@ -47,10 +54,6 @@ pub(super) struct Sightings {
 
 impl Default for Report {
     fn default() -> Self {
-        let latency_ns = Histogram::new_with_bounds(1, LATENCY_NS_MAX, DIGITS).unwrap_or_else(|_| {
-            // The bounds are constants that the constructor accepts.
-            unreachable!("a histogram from 1 ns to a minute with three digits exists")
-        });
         Self {
             sent: 0,
             ok: 0,
@@ -59,23 +62,39 @@ impl Default for Report {
             lasted: Duration::ZERO,
             is_closed_loop: false,
             sightings: None,
-            latency_ns,
+            tests_generations: false,
+            mixed: 0,
+            latency_ns: latencies(),
+            error_latency_ns: latencies(),
         }
     }
 }
 
+fn latencies() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LATENCY_NS_MAX, DIGITS).unwrap_or_else(|_| {
+        // The bounds are constants that the constructor accepts.
+        unreachable!("a histogram from 1 ns to a minute with three digits exists")
+    })
+}
+
 impl Report {
-    /// An answer came for a query that was due since then.
-    pub(super) fn answered(&mut self, since: Option<Instant>, is_ok: bool) {
-        if !is_ok {
+    /// An answer or an error came for a query that was due since then.
+    pub(super) fn answered(&mut self, since: Option<Instant>, answer: Option<&v1::Decision>) {
+        let latency_ns = since.map(|since| u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        let Some(decision) = answer else {
             self.errors += 1;
+            latency_ns
+                .into_iter()
+                .for_each(|ns| self.error_latency_ns.saturating_record(ns));
             return;
-        }
+        };
         self.ok += 1;
-        if let Some(since) = since {
-            let latency_ns = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            self.latency_ns.saturating_record(latency_ns);
+        if self.tests_generations && !says_its_generation(decision) {
+            self.mixed += 1;
         }
+        latency_ns
+            .into_iter()
+            .for_each(|ns| self.latency_ns.saturating_record(ns));
     }
 
     /// Names an error that is counted elsewhere.
@@ -93,7 +112,7 @@ impl Report {
     }
 
     fn us(&self, quantile: f64) -> f64 {
-        (self.latency_ns.value_at_quantile(quantile) as f64 / 100.0).round() / 10.0
+        us(&self.latency_ns, quantile)
     }
 
     fn rate(&self) -> f64 {
@@ -107,6 +126,9 @@ impl Report {
             "ok": self.ok,
             "errors": self.errors,
             "errors_by_name": self.errors_by_name,
+            "errors_p99_us": us(&self.error_latency_ns, 0.99),
+            "errors_max_us": us(&self.error_latency_ns, 1.0),
+            "mixed": self.mixed,
             "rate": self.rate(),
             "loop": if self.is_closed_loop { "closed" } else { "open" },
             "p50_us": self.us(0.5),
@@ -140,6 +162,13 @@ impl Report {
             self.us(0.999),
             self.us(1.0),
         );
+        if self.errors > 0 {
+            text.push_str(&format!(
+                "errors   p99 {} us   max {} us\n",
+                us(&self.error_latency_ns, 0.99),
+                us(&self.error_latency_ns, 1.0)
+            ));
+        }
         for (name, count) in &self.errors_by_name {
             text.push_str(&format!("{count} errors are {name}\n"));
         }
@@ -181,6 +210,17 @@ impl Report {
         )?;
         out.flush()
     }
+}
+
+/// A quantile in microseconds, to a tenth.
+fn us(latency_ns: &Histogram<u64>, quantile: f64) -> f64 {
+    (latency_ns.value_at_quantile(quantile) as f64 / 100.0).round() / 10.0
+}
+
+/// Whether every message of an answer says the number of the generation that the answer names.
+fn says_its_generation(decision: &v1::Decision) -> bool {
+    let expected = format!("Generation {}.", decision.generation);
+    !decision.answers.is_empty() && decision.answers.iter().all(|answer| answer.message == expected)
 }
 
 impl Sightings {
