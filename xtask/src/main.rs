@@ -36,8 +36,8 @@ const TASKS: [Task; 7] = [
     },
     Task {
         name: "prove",
-        about: "prove what is too long for a test: overload, floods, restarts, soak (a quarter of an hour)",
-        run: prove::run,
+        about: "prove what is too long for a test: overload, isolation, reloads, restarts, soak; name some, or --quick",
+        run: || prove::run(&[]),
     },
     Task {
         name: "core-only",
@@ -69,6 +69,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["fuzz", options @ ..] => fuzz::run(options),
+        ["prove", options @ ..] => prove::run(options),
         [name] => match TASKS.iter().find(|task| task.name == *name) {
             Some(task) => (task.run)(),
             None => Err(TaskError::new(format!(

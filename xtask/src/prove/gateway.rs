@@ -3,6 +3,7 @@
 //! Both are processes of their own. A gateway is stopped by its signal, and killed when a proof ends without having
 //! stopped it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
@@ -11,14 +12,32 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::TaskError;
 
+use super::options::Options;
+
 /// Longest that a gateway may take to say something.
 const SAYS_WITHIN: Duration = Duration::from_secs(30);
+
+/// Where a process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Wherever the system puts it.
+    Anywhere,
+    /// On one core, so that a gateway and its load take no time from each other. Wherever, where there is no `taskset`.
+    Core(u32),
+}
 
 /// The binary, a pack, and keys for it.
 pub(super) struct House {
     binary: PathBuf,
+    folder: PathBuf,
     pack: PathBuf,
     keys: PathBuf,
+    /// Whether a process can be put on a core.
+    has_cores: bool,
+    /// What is asked of the proofs.
+    pub(super) options: Options,
+    /// The commands of the proof that runs.
+    commands: RefCell<Vec<String>>,
     /// What the gateway that runs says.
     log: PathBuf,
 }
@@ -31,15 +50,21 @@ pub(super) struct Gateway {
     pub(super) apps: String,
     /// UDP address for hubs.
     pub(super) hubs: String,
+    /// TCP address for staff; empty: none.
+    pub(super) admin: String,
     /// The bound on its memory that it printed, in MiB.
     pub(super) memory_mib: f64,
 }
 
 impl House {
     /// Makes keys for the stadium in `folder`, and a copy of its pack to change.
-    pub(super) fn build(root: &Path, folder: &Path, binary: &Path) -> Result<Self, TaskError> {
+    pub(super) fn build(root: &Path, folder: &Path, binary: &Path, options: Options) -> Result<Self, TaskError> {
         let house = Self {
             binary: binary.to_owned(),
+            folder: folder.to_owned(),
+            has_cores: has_cores(),
+            options,
+            commands: RefCell::default(),
             pack: folder.join("pack"),
             keys: folder.join("keys"),
             log: folder.join("serve.log"),
@@ -51,7 +76,7 @@ impl House {
         }
         copy_folder(&root.join("packs/stadium"), &house.pack).map_err(|error| failed("the pack", &error))?;
         let made = house
-            .command("keys")
+            .command("keys", Place::Anywhere)
             .arg("--out")
             .arg(&house.keys)
             .arg("--pack")
@@ -69,31 +94,89 @@ impl House {
     /// What is best for somebody, as `nextbest ask --json` prints it.
     pub(super) fn ask(&self, gateway: &Gateway) -> Result<String, TaskError> {
         let asked = self
-            .command("ask")
-            .args(["--to", &gateway.apps, "--json", "--keys"])
+            .command("ask", Place::Anywhere)
+            .args([
+                "--to",
+                &gateway.apps,
+                "--as",
+                "ada",
+                "--want",
+                "food",
+                "--json",
+                "--keys",
+            ])
             .arg(&self.keys)
             .output();
         Ok(String::from_utf8_lossy(&done("nextbest ask", asked)?.stdout).into_owned())
     }
 
+    /// The token of somebody who may look.
+    pub(super) fn viewer(&self) -> Result<String, TaskError> {
+        let made = self
+            .command("keys", Place::Anywhere)
+            .args(["admin", "--role", "viewer", "--name", "prove", "--keys"])
+            .arg(&self.keys)
+            .output();
+        let said = String::from_utf8_lossy(&done("nextbest keys admin", made)?.stdout).into_owned();
+        let token = said.lines().next().unwrap_or_default().trim();
+        Ok(token.to_owned())
+    }
+
+    /// The authority of the gateway's certificate.
+    pub(super) fn authority(&self) -> PathBuf {
+        self.keys.join("ca.pem")
+    }
+
     /// A command of the binary.
-    pub(super) fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(&self.binary);
+    fn command(&self, name: &str, place: Place) -> Command {
+        let mut command = match place {
+            Place::Core(core) if self.has_cores => {
+                let mut command = Command::new("taskset");
+                command.args(["-c", &core.to_string()]).arg(&self.binary);
+                command
+            }
+            Place::Core(_) | Place::Anywhere => Command::new(&self.binary),
+        };
         command.arg(name).stdin(Stdio::null());
         command
     }
 
-    /// Starts a gateway on free ports.
-    pub(super) fn serve(&self, arguments: &[&str]) -> Result<Gateway, TaskError> {
-        self.serve_at("127.0.0.1:0", "127.0.0.1:0", arguments)
+    /// Keeps a command for the report, with the names of files as somebody would type them.
+    fn note(&self, command: &Command) {
+        let folder = format!("{}/", self.folder.display());
+        let words: Vec<_> = std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(|word| word.to_string_lossy().replace(&folder, ""))
+            .map(|word| word.replace(&*self.binary.to_string_lossy(), "nextbest"))
+            .collect();
+        let line = format!("$ {}", words.join(" "));
+        let mut commands = self.commands.borrow_mut();
+        if commands.last() != Some(&line) {
+            commands.push(line);
+        }
     }
 
-    /// Starts a gateway, and waits until it listens.
-    pub(super) fn serve_at(&self, apps: &str, hubs: &str, arguments: &[&str]) -> Result<Gateway, TaskError> {
+    /// The commands since this was asked last.
+    pub(super) fn take_commands(&self) -> Vec<String> {
+        self.commands.take()
+    }
+
+    /// Starts a gateway on free ports.
+    pub(super) fn serve(&self, arguments: &[&str]) -> Result<Gateway, TaskError> {
+        self.serve_at(Place::Anywhere, ["127.0.0.1:0"; 2], arguments)
+    }
+
+    /// Starts a gateway for apps and hubs at two addresses, and waits until it listens.
+    pub(super) fn serve_at(
+        &self,
+        place: Place,
+        [apps, hubs]: [&str; 2],
+        arguments: &[&str],
+    ) -> Result<Gateway, TaskError> {
         let log = fs::File::create(&self.log).map_err(|error| failed("the gateway's log", &error))?;
         let log_too = log.try_clone().map_err(|error| failed("the gateway's log", &error))?;
-        let child = self
-            .command("serve")
+        let mut command = self.command("serve", place);
+        command
             .arg("--pack")
             .arg(&self.pack)
             .arg("--keys")
@@ -101,39 +184,50 @@ impl House {
             .args(["--listen", apps, "--listen-hubs", hubs])
             .args(arguments)
             .stdout(log)
-            .stderr(log_too)
-            .spawn()
-            .map_err(|error| failed("nextbest serve", &error))?;
+            .stderr(log_too);
+        self.note(&command);
+        let child = command.spawn().map_err(|error| failed("nextbest serve", &error))?;
         let mut gateway = Gateway {
             child,
             log: self.log.clone(),
             apps: String::new(),
             hubs: String::new(),
+            admin: String::new(),
             memory_mib: 0.0,
         };
-        gateway.wait_for("listening for hubs on ", 0)?;
+        let last_line = match arguments.contains(&"--admin") {
+            true => "listening for staff on ",
+            false => "listening for hubs on ",
+        };
+        gateway.wait_for(last_line, 0)?;
         let said = Said::read(&gateway.said()?);
-        (gateway.apps, gateway.hubs, gateway.memory_mib) = (said.apps, said.hubs, said.memory_mib);
+        (gateway.apps, gateway.hubs, gateway.admin) = (said.apps, said.hubs, said.admin);
+        gateway.memory_mib = said.memory_mib;
         Ok(gateway)
     }
 
     /// A load towards the gateway; `arguments` as for `nextbest load`.
-    pub(super) fn load(&self, gateway: &Gateway, arguments: &[&str]) -> Result<String, TaskError> {
-        let output = self.load_command(&gateway.apps, arguments).output();
-        let output = done("nextbest load", output)?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    pub(super) fn load(&self, place: Place, gateway: &Gateway, arguments: &[&str]) -> Result<String, TaskError> {
+        self.start_load(place, &gateway.apps, arguments)?.report()
     }
 
-    /// The command of a load, to run beside something else.
-    pub(super) fn load_command(&self, apps: &str, arguments: &[&str]) -> Command {
-        let mut command = self.command("load");
+    /// Starts a load, to run beside something else.
+    pub(super) fn start_load(&self, place: Place, apps: &str, arguments: &[&str]) -> Result<Load, TaskError> {
+        let mut command = self.command("load", place);
         command
             .args(["--to", apps, "--json", "--keys"])
             .arg(&self.keys)
-            .args(arguments)
-            .stderr(Stdio::null());
-        command
+            .args(arguments);
+        self.note(&command);
+        Load::start(command)
     }
+}
+
+/// Whether a process can be put on a core of a machine that has two.
+fn has_cores() -> bool {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let taskset = Command::new("taskset").arg("--version").output();
+    cores >= 2 && taskset.is_ok_and(|output| output.status.success())
 }
 
 /// What a gateway says when it starts.
@@ -141,6 +235,7 @@ impl House {
 struct Said {
     apps: String,
     hubs: String,
+    admin: String,
     memory_mib: f64,
 }
 
@@ -157,6 +252,8 @@ impl Said {
                 said.apps = address;
             } else if let Some(address) = word("listening for hubs on ") {
                 said.hubs = address;
+            } else if let Some(address) = word("listening for staff on https://") {
+                said.admin = address;
             } else if let Some(memory) = line.strip_prefix("memory at most ") {
                 said.memory_mib = mib(memory).unwrap_or(0.0);
             }
@@ -189,6 +286,23 @@ impl Gateway {
             .and_then(|kib| kib.trim().parse::<f64>().ok());
         kib.map(|kib| kib / 1_024.0)
             .ok_or_else(|| TaskError::new(format!("{file} has no VmRSS")))
+    }
+
+    /// Time that the apps' thread has worked, in seconds.
+    pub(super) fn apps_work_s(&self) -> Result<f64, TaskError> {
+        let folder = format!("/proc/{}/task", self.child.id());
+        let tasks = fs::read_dir(&folder).map_err(|error| failed(&folder, &error))?;
+        for task in tasks.flatten() {
+            let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+            if name.trim() == "apps" {
+                let times = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+                let worked_ns = times.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok());
+                return worked_ns
+                    .map(|ns| ns / 1e9)
+                    .ok_or_else(|| TaskError::new("the kernel does not tell how long a thread has worked"));
+            }
+        }
+        Err(TaskError::new(format!("{folder} has no thread of apps")))
     }
 
     /// Everything that it has said.
@@ -264,10 +378,14 @@ pub(super) struct Load(Option<Child>);
 impl Load {
     /// Starts a load; what it reports is kept for [`Load::report`].
     pub(super) fn start(mut command: Command) -> Result<Self, TaskError> {
-        let child = command.stdout(Stdio::piped()).spawn();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
         child
             .map(|child| Self(Some(child)))
-            .map_err(|error| failed("nextbest load", &error))
+            .map_err(|error| failed("a load", &error))
     }
 
     /// Whether it has not ended.
@@ -280,9 +398,7 @@ impl Load {
     /// Waits for its end; what it reports.
     pub(super) fn report(mut self) -> Result<String, TaskError> {
         let child = self.0.take().ok_or_else(|| TaskError::new("the load has ended"))?;
-        let output = child
-            .wait_with_output()
-            .map_err(|error| failed("nextbest load", &error))?;
+        let output = done("nextbest load", child.wait_with_output())?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }

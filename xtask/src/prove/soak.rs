@@ -1,4 +1,6 @@
-//! A minute at half load: memory does not grow.
+//! Minutes at half load: memory does not grow.
+//!
+//! An hour is a good while: `cargo xtask prove soak --soak-minutes 60`.
 
 use std::time::Duration;
 
@@ -6,17 +8,16 @@ use crate::cargo::TaskError;
 
 use super::Finding;
 use super::figures::{number, percent};
-use super::gateway::{House, Load, wait};
+use super::gateway::{House, Place, wait};
 
-/// Seconds; the first half warms up.
-const LASTS_S: u32 = 60;
 /// Growth that is noise.
 const GROWTH_MAX: f64 = 0.01;
 
 /// Watches the memory of a busy gateway.
 pub(super) fn prove(house: &House) -> Result<Vec<Finding>, TaskError> {
     let gateway = house.serve(&[])?;
-    let lasts = format!("{LASTS_S}s");
+    let lasts_s = house.options.soak_s();
+    let lasts = format!("{lasts_s}s");
     let load = [
         "--to-hubs",
         &gateway.hubs,
@@ -33,7 +34,7 @@ pub(super) fn prove(house: &House) -> Result<Vec<Finding>, TaskError> {
         "--for",
         &lasts,
     ];
-    let mut load = Load::start(house.load_command(&gateway.apps, &load))?;
+    let mut load = house.start_load(Place::Anywhere, &gateway.apps, &load)?;
     let mut resident = Vec::new();
     while load.is_running() {
         wait(Duration::from_secs(1));
@@ -46,7 +47,7 @@ pub(super) fn prove(house: &House) -> Result<Vec<Finding>, TaskError> {
     let growth = last / first - 1.0;
     Ok(vec![
         Finding::new(
-            "memory grows by less than 1 % over the second half of a minute",
+            format!("memory grows by less than 1 % over the second half of {lasts_s} seconds"),
             growth < GROWTH_MAX,
             format!("{first:.1} MiB to {last:.1} MiB, {}", percent(growth)),
         ),
@@ -54,6 +55,15 @@ pub(super) fn prove(house: &House) -> Result<Vec<Finding>, TaskError> {
             "no query fails at half load",
             number(&report, "errors")? == 0.0,
             format!("{} of {}", number(&report, "errors")?, number(&report, "sent")?),
+        ),
+        Finding::new(
+            "no sighting is lost at half load",
+            number(&report, "sightings_taken")? == number(&report, "sightings_sent")?,
+            format!(
+                "{} of {} were taken",
+                number(&report, "sightings_taken")?,
+                number(&report, "sightings_sent")?
+            ),
         ),
     ])
 }
