@@ -189,6 +189,7 @@ pub(super) async fn run(session: Rc<Session>) {
         }
     };
     tokio::select! {
+        biased;
         _reason = connection.closed() => {}
         () = send_all => {}
     }
@@ -204,11 +205,13 @@ async fn send_all(session: &Session, mut send: SendStream) {
     let mut is_told_to_go = false;
     loop {
         let body = tokio::select! {
-            _tick = looks.tick() => session.presence_watch.take(shared).map(app_push::Body::Presence),
+            // First what comes once: there may always be something to look at.
+            biased;
             _stage = stage.wait_for(|stage| *stage == Stage::Draining), if !is_told_to_go => {
                 is_told_to_go = true;
                 Some(app_push::Body::Drain(DRAIN))
             }
+            _tick = looks.tick() => session.presence_watch.take(shared).map(app_push::Body::Presence),
         };
         if let Err(error) = session.check_service(shared.clock.now()) {
             session.count_error(&error);

@@ -35,6 +35,7 @@ pub(super) const DRAIN: v1::Drain = v1::Drain {
 pub(super) async fn run(session: Rc<Session>, customer: CustomerSlot, moved: Arc<Notify>) {
     let connection = session.connection.clone();
     tokio::select! {
+        biased;
         _reason = connection.closed() => {}
         // An app that allows no stream of ours waits here until it leaves.
         stream = connection.open_uni() => if let Ok(send) = stream {
@@ -51,12 +52,14 @@ async fn push_all(session: &Session, customer: CustomerSlot, moved: &Notify, mut
     loop {
         out.clear();
         tokio::select! {
+            // First what comes once: somebody may always be moving.
+            biased;
             _reason = session.connection.closed() => return,
-            () = moved.notified() => decide(session, customer, &mut out),
             _stage = stage.wait_for(|stage| *stage == Stage::Draining), if !is_told_to_go => {
                 is_told_to_go = true;
                 encode_frame(&AppPush { body: Some(app_push::Body::Drain(DRAIN)) }, &mut out);
             }
+            () = moved.notified() => decide(session, customer, &mut out),
         }
         if !out.is_empty() && !matches!(timeout(WRITE_WAIT, send.write_all(&out)).await, Ok(Ok(()))) {
             session.worker.shared.metrics.count(Counter::PushUnsent);

@@ -402,6 +402,7 @@ impl Keeper {
                 Err(error) => {
                     self.shared.become_unless_closed(State::Refused(error));
                     tokio::select! {
+                        biased;
                         _renewed = hello.changed() => {}
                         () = sleep(self.backoff.refused()) => {}
                     }
@@ -432,7 +433,10 @@ impl Keeper {
     async fn hold(&mut self, session: Arc<AppSession>) {
         let opened_at = Instant::now();
         self.shared.become_unless_closed(State::Open(Arc::clone(&session)));
+        // In a fixed order, here and wherever else somebody waits for several things: a run on virtual time and a seed is
+        // then the same each time.
         let asked = tokio::select! {
+            biased;
             _lost = session.closed() => None,
             drain = session.drained() => Some(self.backoff.drained(&drain)),
             wait = self.shared.doubted() => wait.map(|wait| (wait, wait)),
@@ -444,6 +448,7 @@ impl Keeper {
         let (least, wait) = asked.map_or((least, least), |(asked, wait)| (asked.max(least), wait.max(least)));
         // A gateway that drains still answers, until it says otherwise.
         tokio::select! {
+            biased;
             _lost = session.closed() => {}
             _wait = self.shared.doubted() => {}
             () = sleep_until(ended_at + wait) => {}
@@ -453,6 +458,7 @@ impl Keeper {
         sleep_until(ended_at + least).await;
         // The jitter spreads those who have nothing to ask; those who have are spread by their questions.
         tokio::select! {
+            biased;
             () = self.shared.wanted() => {}
             () = sleep_until(ended_at + wait) => {}
         }

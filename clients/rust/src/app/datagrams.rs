@@ -42,6 +42,8 @@ impl Datagrams {
         let _waiting = Waiting::new(self, request.request_id, reply);
         send(connection, request)?;
         tokio::select! {
+            // A reply that came before the connection ended counts.
+            biased;
             Ok(reply) = replied => Ok(reply),
             lost = connection.closed() => Err(Lost::from(lost).into()),
         }

@@ -48,7 +48,10 @@ impl Keeper {
     pub(super) async fn keep(mut self) {
         let shared = Arc::clone(&self.shared);
         loop {
+            // In a fixed order, here and below, so that a run on virtual time and a seed is the same each time: first what
+            // comes once, then what comes often; nobody is ready for ever.
             let wait = tokio::select! {
+                biased;
                 _reason = shared.goodbye_asked() => return,
                 connected = self.connect() => match connected {
                     Ok(session) => match self.run(session).await {
@@ -59,6 +62,7 @@ impl Keeper {
                 },
             };
             tokio::select! {
+                biased;
                 _reason = shared.goodbye_asked() => return,
                 () = sleep(wait) => {}
             }
@@ -147,21 +151,23 @@ impl Keeper {
         let (mut sender, mut receiver) = session.split();
         let shared = &*self.shared;
         let drain = tokio::select! {
-            error = send(shared, &mut sender, heartbeat) => return (End::Broken(error), Duration::ZERO),
-            heard = listen(shared, &mut receiver) => match heard {
-                Ok(drain) => drain,
-                Err(error) => return (End::Broken(error), Duration::ZERO),
-            },
+            biased;
             reason = shared.goodbye_asked() => {
                 sender.goodbye(&reason).await;
                 return (End::Goodbye, Duration::ZERO);
             }
+            heard = listen(shared, &mut receiver) => match heard {
+                Ok(drain) => drain,
+                Err(error) => return (End::Broken(error), Duration::ZERO),
+            },
+            error = send(shared, &mut sender, heartbeat) => return (End::Broken(error), Duration::ZERO),
         };
         let (_least, wait) = self.backoff.drained(&drain);
         let back_at = Instant::now() + wait;
         shared.change(|state| state.statistics.drains += 1);
         // Nothing new is sent; what is in flight may still be acknowledged.
         tokio::select! {
+            biased;
             reason = shared.goodbye_asked() => {
                 sender.goodbye(&reason).await;
                 return (End::Goodbye, Duration::ZERO);
@@ -198,6 +204,7 @@ async fn send(shared: &Shared, sender: &mut HubSender, heartbeat: Duration) -> H
         }
         let due_at = due_at.map_or(health_at, |due_at| health_at.min(shared.instant(due_at)));
         tokio::select! {
+            biased;
             () = sleep_until(due_at) => {}
             () = shared.changed.notified() => {}
         }
