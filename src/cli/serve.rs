@@ -75,6 +75,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     start_log(&arguments.log)?;
+    log_panics();
     let pack = pack::load(&arguments.pack)?;
     let engine = pack::engine(&pack)?;
     let keys = KeyFolder::open(&arguments.keys).map_err(Failure::wrong)?;
@@ -207,6 +208,20 @@ fn start_log(filter: &str) -> Result<(), Failure> {
     // A second command in the same process keeps the first one's log.
     let _is_first = log.try_init();
     Ok(())
+}
+
+/// One line of the log for each panic: where it was, and nothing of what it says, which may be made of what a peer has sent.
+/// Without a backtrace, because to look its names up takes seconds in which the thread answers nobody.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(
+            thread = thread.name().unwrap_or_default(),
+            at,
+            "a panic was caught, or ends the thread"
+        );
+    }));
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -1,23 +1,25 @@
 //! A QUIC endpoint that is built again when its driver dies.
 //!
-//! quinn's driver ends when its socket fails, and nothing of the endpoint works then. So the listener is told, and builds
-//! another endpoint on the same socket: those who were connected come again, those who come next notice nothing.
+//! quinn's driver ends when its socket fails, and when it panics; nothing of the endpoint works then. A panic may also be in
+//! what a listener asks of the endpoint, which leaves a state that nobody should trust. Either way the listener is told,
+//! drops the endpoint, and builds another one on the same socket: those who were connected are closed and come again,
+//! those who come next notice nothing. That the panic ends no more than that is [`super::unpoisoned`]'s.
 //!
-//! Deliberately absent: another address (the socket is the first one's, so a device that is gone for good stays gone), and
-//! surviving a panic inside quinn's driver: it poisons a lock that the driver takes again while it is unwound, which ends the
-//! process, so whoever starts the process has to start it again.
+//! Deliberately absent: another address (the socket is the first one's, so a device that is gone for good stays gone).
 
-use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::UdpSocket;
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Duration;
 
-use quinn::{AsyncTimer, AsyncUdpSocket, Endpoint, EndpointConfig, Incoming, Runtime, ServerConfig, TokioRuntime};
-use tokio::sync::Notify;
+use quinn::{AsyncUdpSocket, Connecting, Endpoint, EndpointConfig, Incoming, ServerConfig, VarInt};
+
+use super::TestSocket;
+use super::endpoint_driver::{Driving, Fate};
 
 /// How long to wait before an endpoint that died is built again: ten times within the second that is promised.
 pub(super) const REBUILD_WAIT: Duration = Duration::from_millis(100);
@@ -27,8 +29,8 @@ pub(super) type Wrap = Arc<dyn Fn(Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSo
 
 /// What an endpoint is built on, and built on again.
 pub(super) enum Source {
-    /// A socket of the machine.
-    Machine(UdpSocket),
+    /// A socket of the machine, and what a test puts around it.
+    Machine(UdpSocket, Option<fn(TestSocket) -> TestSocket>),
     /// A socket that somebody brings, and how QUIC is set up on it.
     Given(Arc<dyn AsyncUdpSocket>, Box<EndpointConfig>),
 }
@@ -36,7 +38,7 @@ pub(super) enum Source {
 /// An endpoint and how its driver is.
 pub(super) struct LiveEndpoint {
     endpoint: Option<Endpoint>,
-    fate: Arc<Fate>,
+    driving: Arc<Driving>,
     /// The same socket once more, for the next endpoint.
     source: Source,
     wrap: Wrap,
@@ -62,19 +64,18 @@ impl LiveEndpoint {
     /// # Errors
     /// When the socket cannot be used.
     pub(super) fn open(source: Source, config: ServerConfig, wrap: Wrap) -> io::Result<Self> {
-        let fate = Arc::new(Fate::default());
-        let endpoint = build(&source, config, &fate, &wrap)?;
+        let wrap: Wrap = match source {
+            Source::Machine(_, Some(test)) => Arc::new(move |socket| wrap(test(socket))),
+            Source::Machine(_, None) | Source::Given(..) => wrap,
+        };
+        let driving = Driving::new(Arc::clone(&wrap));
+        let endpoint = build(&source, config, &driving, &wrap)?;
         Ok(Self {
             endpoint: Some(endpoint),
-            fate,
+            driving,
             source,
             wrap,
         })
-    }
-
-    /// The endpoint, while it lives.
-    pub(super) fn alive(&self) -> Option<&Endpoint> {
-        self.endpoint.as_ref().filter(|_| self.fate.is_alive())
     }
 
     /// Waits for who comes next.
@@ -85,13 +86,51 @@ impl LiveEndpoint {
         tokio::select! {
             // First, because a dead endpoint has nothing to say.
             biased;
-            () = self.fate.over() => Next::Died,
-            incoming = endpoint.accept() => match incoming {
+            () = self.fate().over() => Next::Died,
+            incoming = self.guarded(endpoint.accept()) => match incoming.flatten() {
                 Some(incoming) => Next::Incoming(incoming),
                 // Also what a driver leaves behind that has ended.
-                None if !self.fate.is_alive() => Next::Died,
+                None if !self.fate().is_alive() => Next::Died,
                 None => Next::Closed,
             },
+        }
+    }
+
+    /// Begins a handshake; `None` when it cannot be. The fate is that of the connection's driver.
+    pub(super) fn accept(&self, incoming: Incoming) -> Option<(Connecting, Arc<Fate>)> {
+        let connecting = self.guard(|_| incoming.accept().ok()).flatten()?;
+        Some((connecting, self.driving.take_latest()))
+    }
+
+    /// Tells somebody to go.
+    pub(super) fn refuse(&self, incoming: Incoming) {
+        self.guard(|_| incoming.refuse());
+    }
+
+    /// Tells somebody to prove their address.
+    pub(super) fn retry(&self, incoming: Incoming) {
+        self.guard(|_| drop(incoming.retry()));
+    }
+
+    /// Connections that are open; as many as there can be when the endpoint is dead.
+    pub(super) fn open_connections(&self) -> usize {
+        self.guard(Endpoint::open_connections).unwrap_or(usize::MAX)
+    }
+
+    /// Shows another certificate to who comes next.
+    pub(super) fn set_server_config(&self, config: ServerConfig) {
+        self.guard(|endpoint| endpoint.set_server_config(Some(config)));
+    }
+
+    /// Closes every connection and takes no more.
+    pub(super) fn close(&self, code: VarInt, reason: &[u8]) {
+        self.guard(|endpoint| endpoint.close(code, reason));
+    }
+
+    /// Waits until no connection is left.
+    pub(super) async fn wait_idle(&self) {
+        if let Some(endpoint) = self.alive() {
+            self.guarded(endpoint.wait_idle()).await;
         }
     }
 
@@ -100,20 +139,50 @@ impl LiveEndpoint {
     /// # Errors
     /// When the socket cannot be used at the moment.
     pub(super) fn rebuild(&mut self, config: ServerConfig) -> io::Result<()> {
+        // Its driver, if there is one still, is woken by this and finds that it has ended.
         self.endpoint = None;
-        self.fate = Arc::new(Fate::default());
-        self.endpoint = Some(build(&self.source, config, &self.fate, &self.wrap)?);
+        self.driving = Driving::new(Arc::clone(&self.wrap));
+        self.endpoint = Some(build(&self.source, config, &self.driving, &self.wrap)?);
         Ok(())
+    }
+
+    fn fate(&self) -> &Fate {
+        self.driving.endpoint()
+    }
+
+    fn alive(&self) -> Option<&Endpoint> {
+        self.endpoint.as_ref().filter(|_| self.fate().is_alive())
+    }
+
+    /// Does something with the endpoint, if it is alive; a panic is its end.
+    fn guard<R>(&self, work: impl FnOnce(&Endpoint) -> R) -> Option<R> {
+        let endpoint = self.alive()?;
+        let done = catch_unwind(AssertUnwindSafe(|| work(endpoint)));
+        done.map_err(|_| self.fate().end()).ok()
+    }
+
+    async fn guarded<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+            polled.map_or_else(
+                |_| {
+                    self.fate().end();
+                    Poll::Ready(None)
+                },
+                |polled| polled.map(Some),
+            )
+        })
+        .await
     }
 }
 
-fn build(source: &Source, config: ServerConfig, fate: &Arc<Fate>, wrap: &Wrap) -> io::Result<Endpoint> {
-    let runtime = Arc::new(Guarding {
-        fate: Arc::clone(fate),
-        wrap: Arc::clone(wrap),
-    });
+fn build(source: &Source, config: ServerConfig, driving: &Arc<Driving>, wrap: &Wrap) -> io::Result<Endpoint> {
+    let runtime = Arc::clone(driving);
     match source {
-        Source::Machine(socket) => Endpoint::new(EndpointConfig::default(), Some(config), socket.try_clone()?, runtime),
+        Source::Machine(socket, _) => {
+            Endpoint::new(EndpointConfig::default(), Some(config), socket.try_clone()?, runtime)
+        }
         Source::Given(socket, endpoint) => {
             let socket = wrap(Arc::clone(socket));
             Endpoint::new_with_abstract_socket((**endpoint).clone(), Some(config), socket, runtime)
@@ -121,113 +190,54 @@ fn build(source: &Source, config: ServerConfig, fate: &Arc<Fate>, wrap: &Wrap) -
     }
 }
 
-/// How an endpoint's driver is.
-#[derive(Default)]
-struct Fate {
-    state: AtomicU8,
-    changed: Notify,
-}
-
-/// Nothing was spawned yet.
-const UNBORN: u8 = 0;
-const ALIVE: u8 = 1;
-const ENDED: u8 = 2;
-
-impl Fate {
-    fn is_alive(&self) -> bool {
-        self.state.load(Ordering::Acquire) == ALIVE
-    }
-
-    fn end(&self) {
-        self.state.store(ENDED, Ordering::Release);
-        self.changed.notify_waiters();
-    }
-
-    /// Whether this is the first task of the endpoint, which is its driver; the others are connections.
-    fn is_first(&self) -> bool {
-        let first = self
-            .state
-            .compare_exchange(UNBORN, ALIVE, Ordering::AcqRel, Ordering::Acquire);
-        first.is_ok()
-    }
-
-    async fn over(&self) {
-        loop {
-            let changed = self.changed.notified();
-            if !self.is_alive() {
-                return;
-            }
-            changed.await;
-        }
-    }
-}
-
-/// tokio, and word of the driver's end.
-struct Guarding {
-    fate: Arc<Fate>,
-    wrap: Wrap,
-}
-
-impl fmt::Debug for Guarding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Guarding")
-    }
-}
-
-impl Runtime for Guarding {
-    fn new_timer(&self, at: Instant) -> Pin<Box<dyn AsyncTimer>> {
-        TokioRuntime.new_timer(at)
-    }
-
-    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        if !self.fate.is_first() {
-            return TokioRuntime.spawn(future);
-        }
-        let fate = Arc::clone(&self.fate);
-        TokioRuntime.spawn(Box::pin(async move {
-            future.await;
-            fate.end();
-        }));
-    }
-
-    fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        TokioRuntime.wrap_udp_socket(socket).map(|socket| (self.wrap)(socket))
-    }
-
-    fn now(&self) -> Instant {
-        TokioRuntime.now()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::IoSliceMut;
     use std::net::SocketAddr;
-    use std::sync::atomic::AtomicBool;
-    use std::task::{Context, Poll};
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicU8, Ordering};
+    use std::task::Context;
 
     use quinn::UdpPoller;
     use quinn::udp::{RecvMeta, Transmit};
+    use rustls::server::{ClientHello, ResolvesServerCert};
+    use rustls::sign::CertifiedKey;
 
     use super::*;
     use crate::serve::clock::unix_s;
     use crate::serve::key_maker::{KeyRequest, make_keys};
     use crate::serve::keys::KeyFolder;
     use crate::serve::transport::{Limits, app_config};
+    use crate::serve::unpoisoned::unpoisoned;
 
-    /// A socket that fails once when it is told to.
+    /// A socket that fails or panics once when it is told to.
     #[derive(Debug)]
-    struct Failing(Arc<dyn AsyncUdpSocket>);
+    struct Failing {
+        inner: Arc<dyn AsyncUdpSocket>,
+        next: Arc<AtomicU8>,
+    }
 
-    static FAILS: AtomicBool = AtomicBool::new(false);
+    const SOCKET_FAILS: u8 = 1;
+    const READING_PANICS: u8 = 2;
+    const WRITING_PANICS: u8 = 3;
+
+    impl Failing {
+        fn is_due(&self, failure: u8) -> bool {
+            let taken = self
+                .next
+                .compare_exchange(failure, 0, Ordering::SeqCst, Ordering::SeqCst);
+            taken.is_ok()
+        }
+    }
 
     impl AsyncUdpSocket for Failing {
         fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
-            Arc::clone(&self.0).create_io_poller()
+            Arc::clone(&self.inner).create_io_poller()
         }
 
         fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-            self.0.try_send(transmit)
+            assert!(!self.is_due(WRITING_PANICS), "injected");
+            self.inner.try_send(transmit)
         }
 
         fn poll_recv(
@@ -236,36 +246,134 @@ mod tests {
             bufs: &mut [IoSliceMut<'_>],
             meta: &mut [RecvMeta],
         ) -> Poll<io::Result<usize>> {
-            let polled = self.0.poll_recv(cx, bufs, meta);
-            if polled.is_ready() && FAILS.swap(false, Ordering::SeqCst) {
-                return Poll::Ready(Err(io::Error::other("injected")));
+            let polled = self.inner.poll_recv(cx, bufs, meta);
+            if polled.is_ready() {
+                assert!(!self.is_due(READING_PANICS), "injected");
+                if self.is_due(SOCKET_FAILS) {
+                    return Poll::Ready(Err(io::Error::other("injected")));
+                }
             }
             polled
         }
 
         fn local_addr(&self) -> io::Result<SocketAddr> {
-            self.0.local_addr()
+            self.inner.local_addr()
         }
 
         fn may_fragment(&self) -> bool {
-            self.0.may_fragment()
+            self.inner.may_fragment()
         }
     }
 
-    fn failing() -> Wrap {
-        Arc::new(|socket| Arc::new(Failing(socket)))
+    /// Reads certificates as the first packet of somebody is taken, and panics once when it is told to.
+    #[derive(Debug)]
+    struct Panicking(Arc<dyn ResolvesServerCert>, Arc<AtomicU8>);
+
+    impl ResolvesServerCert for Panicking {
+        fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+            assert!(self.1.swap(0, Ordering::SeqCst) == 0, "injected");
+            self.0.resolve(hello)
+        }
     }
 
-    async fn let_in(live: &LiveEndpoint, client: &Endpoint, to: SocketAddr) -> (quinn::Connection, quinn::Connection) {
-        let connecting = client.connect(to, "localhost").unwrap();
-        let serving = async {
-            match live.next().await {
-                Next::Incoming(incoming) => incoming.await.unwrap(),
-                Next::Closed | Next::Died => panic!("the endpoint is expected to live"),
+    /// An endpoint, whom it trusts, and what fails next.
+    struct World {
+        live: LiveEndpoint,
+        client: Endpoint,
+        config: ServerConfig,
+        to: SocketAddr,
+        socket: Arc<AtomicU8>,
+        hello: Arc<AtomicU8>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let folder = tempfile::TempDir::new().unwrap();
+            let request = KeyRequest {
+                venue_id: "hall".into(),
+                ..KeyRequest::default()
+            };
+            make_keys(folder.path(), &request, unix_s()).unwrap();
+            let keys = KeyFolder::open(folder.path()).unwrap();
+            let (next, hello) = (Arc::<AtomicU8>::default(), Arc::<AtomicU8>::default());
+            let config = config(&keys, &hello);
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let to = socket.local_addr().unwrap();
+            let of_socket = Arc::clone(&next);
+            let wrap: Wrap = Arc::new(move |inner| {
+                let next = Arc::clone(&of_socket);
+                Arc::new(Failing { inner, next })
+            });
+            Self {
+                live: LiveEndpoint::open(Source::Machine(socket, None), config.clone(), wrap).unwrap(),
+                client: client(&keys),
+                config,
+                to,
+                socket: next,
+                hello,
             }
-        };
-        let (ours, theirs) = tokio::join!(serving, connecting);
-        (ours, theirs.unwrap())
+        }
+
+        /// Somebody comes, is let in, and goes; whoever goes wakes the driver.
+        async fn come_and_go(&self) {
+            let connecting = self.client.connect(self.to, "localhost").unwrap();
+            let serving = async {
+                loop {
+                    let Next::Incoming(incoming) = self.live.next().await else {
+                        panic!("the endpoint is expected to live");
+                    };
+                    // Also who came before, and has given up meanwhile.
+                    let (connecting, _) = self.live.accept(incoming).unwrap();
+                    if let Ok(connection) = connecting.await {
+                        return connection;
+                    }
+                }
+            };
+            let (_ours, theirs) = tokio::join!(serving, connecting);
+            theirs.unwrap().close(0_u32.into(), b"");
+        }
+
+        /// Somebody comes; what `how` does with them is the end of the endpoint. It is built again.
+        async fn dies_of(&mut self, how: impl FnOnce(&LiveEndpoint, Incoming)) {
+            let _connecting = self.client.connect(self.to, "localhost").unwrap();
+            let Next::Incoming(incoming) = self.live.next().await else {
+                panic!("the endpoint is expected to live");
+            };
+            how(&self.live, incoming);
+            self.is_built_again().await;
+        }
+
+        async fn is_built_again(&mut self) {
+            assert!(matches!(self.live.next().await, Next::Died));
+            assert_eq!(self.live.open_connections(), usize::MAX);
+            self.live.wait_idle().await;
+            self.live.rebuild(self.config.clone()).unwrap();
+            self.come_and_go().await;
+        }
+    }
+
+    /// As the thread of a listener runs.
+    fn run(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        unpoisoned(|| runtime.block_on(test));
+    }
+
+    fn config(keys: &KeyFolder, hello: &Arc<AtomicU8>) -> ServerConfig {
+        let identity = keys.server().unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth();
+        let mut tls = builder.with_single_cert(identity.chain, identity.key).unwrap();
+        tls.cert_resolver = Arc::new(Panicking(Arc::clone(&tls.cert_resolver), Arc::clone(hello)));
+        tls.alpn_protocols = vec![nextbest_proto::ALPN.to_vec()];
+        let mut config = app_config(keys, &Limits::APP).unwrap();
+        config.crypto = Arc::new(quinn::crypto::rustls::QuicServerConfig::try_from(tls).unwrap());
+        config
     }
 
     fn client(keys: &KeyFolder) -> Endpoint {
@@ -284,33 +392,54 @@ mod tests {
         client
     }
 
-    #[tokio::test]
-    async fn an_endpoint_whose_driver_dies_is_built_again_at_the_same_address() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let request = KeyRequest {
-            venue_id: "hall".into(),
-            ..KeyRequest::default()
-        };
-        make_keys(folder.path(), &request, unix_s()).unwrap();
-        let keys = KeyFolder::open(folder.path()).unwrap();
-        let config = app_config(&keys, &Limits::APP).unwrap();
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let to = socket.local_addr().unwrap();
-        let mut live = LiveEndpoint::open(Source::Machine(socket), config.clone(), failing()).unwrap();
-        let client = client(&keys);
-        for death in 1..=3 {
-            let (ours, theirs) = let_in(&live, &client, to).await;
-            FAILS.store(true, Ordering::SeqCst);
-            // Any packet wakes the driver.
-            theirs.close(0_u32.into(), b"");
-            assert!(matches!(live.next().await, Next::Died), "death {death}");
-            assert!(live.alive().is_none(), "death {death}");
-            ours.close(0_u32.into(), b"");
-            live.rebuild(config.clone()).unwrap();
-        }
-        let_in(&live, &client, to).await;
-        live.alive().unwrap().close(0_u32.into(), b"");
-        assert!(matches!(live.next().await, Next::Closed), "closed by us is no death");
+    #[test]
+    fn an_endpoint_whose_driver_dies_is_built_again_at_the_same_address() {
+        run(async {
+            let mut world = World::new();
+            for failure in [SOCKET_FAILS, READING_PANICS, SOCKET_FAILS, READING_PANICS] {
+                world.come_and_go().await;
+                world.socket.store(failure, Ordering::SeqCst);
+                let _connecting = world.client.connect(world.to, "localhost").unwrap();
+                world.is_built_again().await;
+            }
+            world.live.close(0_u32.into(), b"");
+            assert!(
+                matches!(world.live.next().await, Next::Closed),
+                "closed by us is no death"
+            );
+        });
+    }
+
+    #[test]
+    fn a_panic_while_somebody_is_let_in_refused_or_asked_for_a_proof_is_borne() {
+        run(async {
+            let mut world = World::new();
+            world.hello.store(1, Ordering::SeqCst);
+            world
+                .dies_of(|live, incoming| assert!(live.accept(incoming).is_none()))
+                .await;
+            world.socket.store(WRITING_PANICS, Ordering::SeqCst);
+            world.dies_of(LiveEndpoint::refuse).await;
+            world.socket.store(WRITING_PANICS, Ordering::SeqCst);
+            world.dies_of(LiveEndpoint::retry).await;
+        });
+    }
+
+    #[test]
+    fn a_panic_of_a_connections_driver_is_that_connections_alone() {
+        run(async {
+            let world = World::new();
+            let _connecting = world.client.connect(world.to, "localhost").unwrap();
+            let Next::Incoming(incoming) = world.live.next().await else {
+                panic!("the endpoint is expected to live");
+            };
+            world.socket.store(WRITING_PANICS, Ordering::SeqCst);
+            let (connecting, fate) = world.live.accept(incoming).unwrap();
+            fate.over().await;
+            drop(connecting);
+            assert!(world.live.fate().is_alive());
+            world.come_and_go().await;
+        });
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nextbest_proto::v1::{self, ErrorCode};
-use quinn::{Connection, Incoming, ServerConfig};
+use quinn::{Connecting, Connection, Incoming, ServerConfig};
 use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
@@ -93,16 +93,15 @@ impl Listener {
         let mut taken = self.shared.access.subscribe();
         loop {
             let next = tokio::select! {
-                next = self.live.next() => next,
+                // The seldom first: they cannot starve who comes, and a run is the same each time.
+                biased;
+                _stage = stage.wait_for(|stage| *stage == Stage::Draining) => break,
                 // The sender lives as long as `shared`, so this branch ends only with a change.
                 _changed = taken.changed() => {
-                    let config = config(&self.shared.access.current(), self.of);
-                    if let Some(endpoint) = self.live.alive() {
-                        endpoint.set_server_config(Some(config));
-                    }
+                    self.live.set_server_config(config(&self.shared.access.current(), self.of));
                     continue;
                 }
-                _stage = stage.wait_for(|stage| *stage == Stage::Draining) => break,
+                next = self.live.next() => next,
             };
             match next {
                 Next::Incoming(incoming) => self.admit(incoming, serve.clone()),
@@ -111,10 +110,9 @@ impl Listener {
             }
         }
         let _left = timeout(drain_wait, self.refuse_until_idle()).await;
-        let Some(endpoint) = self.live.alive() else { return };
         let error = v1::Error::new(ErrorCode::Draining);
-        endpoint.close(close_code(&error), error.sentence.as_bytes());
-        let _told = timeout(CLOSE_WAIT, endpoint.wait_idle()).await;
+        self.live.close(close_code(&error), error.sentence.as_bytes());
+        let _told = timeout(CLOSE_WAIT, self.live.wait_idle()).await;
     }
 
     /// Builds the endpoint again, after a moment so that a socket that fails at once costs little.
@@ -133,14 +131,14 @@ impl Listener {
     }
 
     async fn refuse_until_idle(&self) {
-        let Some(endpoint) = self.live.alive() else { return };
         let refuse = async {
             while let Next::Incoming(incoming) = self.live.next().await {
-                incoming.refuse();
+                self.live.refuse(incoming);
             }
         };
         tokio::select! {
-            () = endpoint.wait_idle() => {}
+            biased;
+            () = self.live.wait_idle() => {}
             () = refuse => {}
         }
     }
@@ -151,7 +149,7 @@ impl Listener {
     {
         let metrics = &self.shared.metrics;
         let from = incoming.remote_address().ip();
-        let connections = self.live.alive().map_or(usize::MAX, quinn::Endpoint::open_connections);
+        let connections = self.live.open_connections();
         let (is_proved, may_retry) = (incoming.remote_address_validated(), incoming.may_retry());
         let now = self.shared.clock.now();
         let is_shedding = (self.side)(&self.shared.overload).step() >= Step::Connections;
@@ -168,11 +166,11 @@ impl Listener {
         match verdict {
             Verdict::Refuse => {
                 metrics.count(Counter::HandshakeRefused);
-                incoming.refuse();
+                self.live.refuse(incoming);
             }
             Verdict::Retry => {
                 metrics.count(Counter::HandshakeRetried);
-                let _sent = incoming.retry();
+                self.live.retry(incoming);
             }
             Verdict::Accept => self.accept(incoming, from, serve),
         }
@@ -185,15 +183,29 @@ impl Listener {
         let handshake = UnderWay::start(&self.handshakes, from);
         let (metrics, connected, of) = (Arc::clone(&self.shared.metrics), self.connected, self.of);
         let open = Rc::clone(&self.open);
+        let accepted = self.live.accept(incoming);
         spawn_local(async move {
-            let connection = shake_hands(incoming).await;
+            let Some((connecting, fate)) = accepted else {
+                drop(handshake);
+                return metrics.count(Counter::HandshakeFailed);
+            };
+            let connection = tokio::select! {
+                biased;
+                () = fate.over() => None,
+                connection = shake_hands(connecting) => connection,
+            };
             drop(handshake);
             let Some(connection) = connection else {
                 return metrics.count(Counter::HandshakeFailed);
             };
             metrics.count(connected);
             let _open = Served::start(metrics, of, open, &connection);
-            serve(connection).await;
+            tokio::select! {
+                biased;
+                // Nobody drives it any more: what its streams wait for never comes.
+                () = fate.over() => close(&connection, &v1::Error::new(ErrorCode::Internal)),
+                () = serve(connection.clone()) => {}
+            }
         });
     }
 }
@@ -207,8 +219,7 @@ fn config(access: &Access, of: Gauge) -> ServerConfig {
     }
 }
 
-async fn shake_hands(incoming: Incoming) -> Option<Connection> {
-    let connecting = incoming.accept().ok()?;
+async fn shake_hands(connecting: Connecting) -> Option<Connection> {
     timeout(HANDSHAKE_WAIT, connecting).await.ok()?.ok()
 }
 

@@ -26,6 +26,7 @@ mod closing;
 pub mod doors;
 pub mod durable;
 mod endpoint;
+mod endpoint_driver;
 mod exposition;
 mod http;
 mod hub_book;
@@ -58,6 +59,7 @@ mod thread;
 mod ticking;
 pub mod token;
 pub mod transport;
+mod unpoisoned;
 pub mod worst_case;
 
 use std::io;
@@ -122,9 +124,16 @@ pub struct GatewaySettings {
     /// What each query costs beside its decide, so that a test can overload a gateway with the load that one machine
     /// makes. Zero, unless somebody tests.
     pub test_query_cost: Duration,
+    /// What is put around the sockets of hubs and apps, so that a test can let them fail. `None`, unless somebody tests.
+    pub test_sockets: Option<TestSockets>,
     /// Who takes note of what staff changes.
     pub audit: Arc<dyn Audit>,
 }
+
+/// What a test puts around a socket; the first is the apps'.
+pub type TestSockets = (fn(TestSocket) -> TestSocket, fn(TestSocket) -> TestSocket);
+/// A socket of a QUIC endpoint.
+pub type TestSocket = Arc<dyn quinn::AsyncUdpSocket>;
 
 /// Longest wait for peers to leave, so that a stop takes five seconds at most.
 pub const DRAIN_WAIT_MAX: Duration = Duration::from_millis(2_500);
@@ -147,6 +156,7 @@ impl Default for GatewaySettings {
             state_bytes_max: 0,
             memory_bytes_max: None,
             test_query_cost: Duration::ZERO,
+            test_sockets: None,
             audit: Arc::new(LogAudit),
         }
     }
@@ -178,6 +188,7 @@ impl From<&ServeSettings> for GatewaySettings {
             state_bytes_max: 0,
             memory_bytes_max: None,
             test_query_cost: Duration::ZERO,
+            test_sockets: None,
             audit: Arc::new(LogAudit),
         }
     }
@@ -399,8 +410,10 @@ impl Gateway {
     ) -> Result<(), StartError> {
         let (shared, hubs) = (Arc::clone(shared), settings.hubs);
         let drain_wait = settings.drain_wait.min(DRAIN_WAIT_MAX);
+        let test_socket = settings.test_sockets.map(|(_, hubs)| hubs);
         self.thread("hubs", false, move || {
-            let listener = Listener::new(Arc::clone(&shared), Source::Machine(socket), hubs, Gauge::Hubs)?;
+            let source = Source::Machine(socket, test_socket);
+            let listener = Listener::new(Arc::clone(&shared), source, hubs, Gauge::Hubs)?;
             let worker = Rc::new(HubWorker::new(Arc::clone(&shared)));
             tokio::task::spawn_local(overload::beat(Arc::clone(&shared), Beat::Hubs));
             tokio::task::spawn_local(ticking::run(shared));
@@ -420,8 +433,10 @@ impl Gateway {
         let (shared, apps, query_cost) = (Arc::clone(shared), settings.apps, settings.test_query_cost);
         let identities = settings.identities;
         let drain_wait = settings.drain_wait.min(DRAIN_WAIT_MAX);
+        let test_socket = settings.test_sockets.map(|(apps, _)| apps);
         self.thread("apps", settings.busy_poll, move || {
-            let listener = Listener::new(Arc::clone(&shared), Source::Machine(socket), apps, Gauge::Apps)?;
+            let source = Source::Machine(socket, test_socket);
+            let listener = Listener::new(Arc::clone(&shared), source, apps, Gauge::Apps)?;
             tokio::task::spawn_local(overload::beat(Arc::clone(&shared), Beat::Apps));
             let worker = Rc::new(AppWorker::new(shared, query_cost, identities));
             Ok(listener.run(drain_wait, move |connection| {

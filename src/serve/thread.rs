@@ -12,7 +12,9 @@ use std::thread::{Builder as ThreadBuilder, JoinHandle};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::{spawn_local, yield_now};
 
-/// Starts a thread that runs what `main` makes until it ends. `main` is called on the thread, inside its runtime.
+use super::unpoisoned::unpoisoned;
+
+/// Starts a thread that runs what `main` makes until it ends. What panics there poisons no lock. `main` is called on the thread, inside its runtime.
 ///
 /// # Errors
 /// When the thread or its runtime cannot be had, or `main` fails.
@@ -33,7 +35,7 @@ where
             Ok(runtime) => runtime,
             Err(error) => return drop(started.send(Err(error))),
         };
-        runtime.block_on(async move {
+        let run = async move {
             let serving = match main() {
                 Ok(serving) => serving,
                 Err(error) => return drop(started.send(Err(error))),
@@ -43,7 +45,9 @@ where
                 spawn_local(never_sleep());
             }
             serving.await;
-        });
+        };
+        // With the runtime in it, which drops the tasks that are left.
+        unpoisoned(move || runtime.block_on(run));
     })?;
     has_started
         .recv()
