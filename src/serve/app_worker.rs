@@ -13,7 +13,7 @@ use super::identities::{Identities, IdentityLimits};
 use super::latency;
 use super::overload::{QueryClass, RETRY_AFTER_MS};
 use super::shared::Shared;
-use crate::engine::decide::message::LocaleIx;
+use super::speaker::Language;
 use crate::engine::{CustomerSlot, Scratch};
 use crate::model::{Decision, Query, Timestamp};
 use crate::wire::QueryRequest;
@@ -43,7 +43,7 @@ impl AppWorker {
         &self,
         now: Timestamp,
         customer: CustomerSlot,
-        locale: LocaleIx,
+        language: &Language,
         query: &Query<'_>,
         write: impl FnOnce(&Decision<'_>) -> R,
     ) -> R {
@@ -56,6 +56,7 @@ impl AppWorker {
         let began = latency::start();
         let generation = engine.generation();
         let mut scratch = self.scratch.borrow_mut();
+        let locale = language.in_generation(&generation);
         let decision = engine.decide(now, &generation, customer, locale, query, &mut scratch);
         while began.elapsed() < self.query_cost {
             std::hint::spin_loop();

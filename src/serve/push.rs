@@ -90,12 +90,10 @@ fn decide(session: &Session, customer: CustomerSlot, out: &mut BytesMut) {
         ..Query::default()
     };
     let now = shared.clock.now();
-    let is_sent = session
-        .worker
-        .decide(now, customer, session.locale(), &query, |decision| {
-            decision.answers.iter().any(Option::is_some) && wire::decision_push(decision, out).is_ok()
-        });
-    shared.metrics.count(if is_sent {
+    let is_sent = session.decide_unasked(now, customer, &query, |decision| {
+        decision.answers.iter().any(Option::is_some) && wire::decision_push(decision, out).is_ok()
+    });
+    shared.metrics.count(if is_sent == Some(true) {
         Counter::PushSent
     } else {
         Counter::PushNothing

@@ -24,13 +24,12 @@ use super::overload::{RETRY_AFTER_MS, Step};
 use super::presence_watch::PresenceWatch;
 use super::refusals::{journal_error, not_taken, token_error, wire_error};
 use super::request_stream::error_reply;
-use super::speaker::Speaker;
+use super::speaker::{Language, Speaker};
 use super::stream_watch::StreamWatch;
 use super::token::Role;
 use super::transport::SERVICE_STREAMS_MAX;
-use crate::engine::decide::message::LocaleIx;
 use crate::engine::{CustomerSlot, Speaker as Says};
-use crate::model::{Decision, Timestamp};
+use crate::model::{Decision, Query, Timestamp};
 use crate::planted::{Bug, planted};
 use crate::wire::{self, Body, QueryRequest, WireError};
 
@@ -207,13 +206,16 @@ impl Session {
         customer.get().map(|who| who.slot)
     }
 
-    /// The language of the hello.
-    pub(super) fn locale(&self) -> LocaleIx {
-        self.speaker
-            .borrow()
-            .as_ref()
-            .map(|speaker| speaker.locale)
-            .unwrap_or_default()
+    /// Decides for somebody who did not ask, in the language of the hello.
+    pub(super) fn decide_unasked<R>(
+        &self,
+        now: Timestamp,
+        customer: CustomerSlot,
+        query: &Query<'_>,
+        write: impl FnOnce(&Decision<'_>) -> R,
+    ) -> Option<R> {
+        let speaker = self.speaker.borrow().clone()?;
+        Some(self.worker.decide(now, customer, &speaker.language, query, write))
     }
 
     /// Whether the token has ended or was revoked.
@@ -266,7 +268,7 @@ impl Session {
         let speaker = Speaker {
             customer: Cell::new(customer),
             subjects: RefCell::default(),
-            locale: generation.locale_for(&hello.locale),
+            language: Language::new(&hello.locale),
             expires: shared.clock.moment_of(principal.expires_unix_s),
             wants_pushes: hello.subscribe,
             joined,
@@ -315,7 +317,7 @@ impl Session {
         self.worker.admit(came, now, request, is_service, is_valued)?;
         let customer = find()?.slot;
         self.worker
-            .decide(now, customer, speaker.locale, &request.query, |decision| {
+            .decide(now, customer, &speaker.language, &request.query, |decision| {
                 write(decision, out)
             })
             .map_err(|error| v1::Error::because(ErrorCode::Internal, error.to_string()))?;

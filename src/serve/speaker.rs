@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 
 use foldhash::fast::RandomState;
 use nextbest_proto::v1::{self, ErrorCode};
@@ -14,6 +15,7 @@ use super::durable::{Keeper, Who};
 use super::identities::Joined;
 use super::refusals::not_taken;
 use super::token::{Principal, Role, TokenError};
+use crate::engine::Generation;
 use crate::engine::decide::message::LocaleIx;
 use crate::model::Timestamp;
 
@@ -29,11 +31,39 @@ pub(super) struct Speaker {
     pub(super) customer: Cell<Option<Who>>,
     /// The customers that a service has named.
     pub(super) subjects: RefCell<HashMap<Box<str>, Who, RandomState>>,
-    pub(super) locale: LocaleIx,
+    pub(super) language: Language,
     pub(super) expires: Timestamp,
     pub(super) wants_pushes: bool,
     /// The reading of the key folder that the token was last held against.
     pub(super) access_number: Cell<u64>,
+}
+
+/// The language that somebody asked for, and what it is in the generation that they were answered from last. The number of a
+/// locale means another one in another generation.
+#[derive(Debug, Default)]
+pub(super) struct Language {
+    tag: Box<str>,
+    known: RefCell<(Weak<Generation>, LocaleIx)>,
+}
+
+impl Language {
+    /// A language by its BCP 47 tag; an empty one is the venue's own.
+    pub(super) fn new(tag: &str) -> Self {
+        Self {
+            tag: tag.into(),
+            known: RefCell::default(),
+        }
+    }
+
+    /// What it is in a generation.
+    pub(super) fn in_generation(&self, generation: &Arc<Generation>) -> LocaleIx {
+        let mut known = self.known.borrow_mut();
+        // As long as somebody remembers it weakly, no other generation is at its place in memory.
+        if known.0.as_ptr() != Arc::as_ptr(generation) {
+            *known = (Arc::downgrade(generation), generation.locale_for(&self.tag));
+        }
+        known.1
+    }
 }
 
 impl Speaker {
