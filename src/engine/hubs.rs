@@ -260,7 +260,11 @@ impl Window {
         }
     }
 
+    /// The last number is never taken: there is none after it that would tell it from what comes next.
     fn take(&mut self, sequence: u64) -> bool {
+        if sequence == u64::MAX {
+            return false;
+        }
         if sequence >= self.next {
             let skipped = sequence - self.next;
             if skipped >= WINDOW_LEN {
@@ -271,7 +275,7 @@ impl Window {
                 }
             }
             self.set(sequence, true);
-            self.next = sequence.saturating_add(1);
+            self.next = sequence + 1;
             return true;
         }
         let window_len = WINDOW_LEN - u64::from(planted(Bug::SequenceWindowTooShort));
@@ -378,7 +382,8 @@ mod tests {
         assert!(!window.take(5_000 - WINDOW_LEN));
         assert!(window.take(5_001 - WINDOW_LEN));
         assert!(!window.take(5_001 - WINDOW_LEN));
-        assert!(window.take(u64::MAX), "the last number of all is taken without a panic");
+        assert!(window.take(u64::MAX - 1) && !window.take(u64::MAX - 1));
+        assert!(!window.take(u64::MAX), "it could be taken again and again");
     }
 
     #[test]
