@@ -203,6 +203,7 @@ async fn while_the_gateway_is_away_sightings_wait() {
     assert_eq!((health.hub.held, health.hub.connected), (3_000, false));
     let settings = GatewaySettings {
         listen_hubs: to,
+        patience: house::PATIENCE,
         ..GatewaySettings::default()
     };
     let engine = Engine::new(Generation::build(house::pack().spec).unwrap()).unwrap();

@@ -10,6 +10,9 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "house/hall.rs"]
+mod hall;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Lines};
 use std::net::SocketAddr;
@@ -230,7 +233,7 @@ async fn what_was_acknowledged_survives_kill_9_and_nothing_is_applied_twice() {
 
 /// Every signal was counted once, as a gateway that is started in this process says.
 fn check_counts(dir: &Path, keys: &KeyFolder, book: &Book) {
-    let engine = Engine::new(Generation::build(config::load(&hall()).unwrap()).unwrap()).unwrap();
+    let engine = Engine::new(Generation::build(config::load(&hall::files()).unwrap()).unwrap()).unwrap();
     let state = State::folder(&dir.join("state")).unwrap();
     let settings = GatewaySettings::default();
     let gateway = Gateway::start_kept(&settings, Arc::new(engine), keys, Clock::start(), &state).unwrap();
@@ -250,18 +253,4 @@ fn check_counts(dir: &Path, keys: &KeyFolder, book: &Book) {
         );
     }
     gateway.stop();
-}
-
-fn hall() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hall");
-    let names = [
-        "pack.toml",
-        "journey.toml",
-        "actions.toml",
-        "settings.toml",
-        "messages/en.ftl",
-        "venue/hall.geojson",
-    ];
-    let read = |name: &str| (name.to_owned(), std::fs::read_to_string(root.join(name)).unwrap());
-    names.map(read).to_vec()
 }

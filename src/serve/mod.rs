@@ -121,6 +121,9 @@ pub struct GatewaySettings {
     pub state_bytes_max: u64,
     /// The bound on memory that was printed; close to it work is shed. `None`: there is none.
     pub memory_bytes_max: Option<u64>,
+    /// How many times as long as in a venue packets may wait before work is left undone, from 1 to 1,000: for tests, which
+    /// may share their machine with anything.
+    pub patience: u32,
     /// What each query costs beside its decide, so that a test can overload a gateway with the load that one machine
     /// makes. Zero, unless somebody tests.
     pub test_query_cost: Duration,
@@ -155,6 +158,7 @@ impl Default for GatewaySettings {
             doors: DoorsSettings::default(),
             state_bytes_max: 0,
             memory_bytes_max: None,
+            patience: 1,
             test_query_cost: Duration::ZERO,
             test_sockets: None,
             audit: Arc::new(LogAudit),
@@ -187,6 +191,7 @@ impl From<&ServeSettings> for GatewaySettings {
             doors: DoorsSettings::default(),
             state_bytes_max: 0,
             memory_bytes_max: None,
+            patience: 1,
             test_query_cost: Duration::ZERO,
             test_sockets: None,
             audit: Arc::new(LogAudit),
@@ -291,7 +296,7 @@ impl Gateway {
         let (app_socket, app_addr) = bind_udp("apps", settings.listen)?;
         let (hub_socket, hub_addr) = bind_udp("hubs", settings.listen_hubs)?;
         let (doors, http) = (bind_doors(&settings.doors)?, bind_https(settings)?);
-        let overload = Arc::new(Overload::default());
+        let overload = Arc::new(Overload::patient(settings.patience));
         let venue_id = keys.venue_id().to_owned();
         let (shared, stage) = share(settings, &opened, (&access, venue_id), &overload);
         let mut gateway = Self {

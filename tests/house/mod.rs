@@ -8,8 +8,10 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod hall;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +32,8 @@ use tempfile::TempDir;
 
 /// Longest wait for anything, so that a broken gateway fails a test instead of hanging it.
 pub(crate) const WAIT: Duration = Duration::from_secs(20);
+/// As many times longer than in a venue packets may wait, because tests share their machine with each other.
+pub(crate) const PATIENCE: u32 = 1_000;
 pub(crate) const HUBS: [&str; 3] = ["hub-west", "hub-middle", "hub-east"];
 
 pub(crate) struct House {
@@ -54,6 +58,9 @@ impl House {
         if settings.identities.customer == IdentityLimits::DEFAULT.customer {
             // Tests ask again and again until something has happened.
             settings.identities.customer = IdentityLimits::DEFAULT.service;
+        }
+        if settings.test_query_cost.is_zero() {
+            settings.patience = PATIENCE;
         }
         let settings = &settings;
         let dir = TempDir::new().unwrap();
@@ -154,20 +161,12 @@ pub(crate) fn pack() -> Pack {
 
 /// The pack of the hall, with its files changed by name.
 pub(crate) fn pack_edited(edit: impl Fn(&str, String) -> String) -> Pack {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hall");
-    let files = [
-        "pack.toml",
-        "journey.toml",
-        "actions.toml",
-        "settings.toml",
-        "messages/en.ftl",
-        "venue/hall.geojson",
-    ];
-    let read = |name: &str| {
-        let text = fs::read_to_string(dir.join(PathBuf::from(name))).unwrap();
-        (name.to_owned(), edit(name, text))
+    let edited = |(name, text): (String, String)| {
+        let text = edit(&name, text);
+        (name, text)
     };
-    Pack::load(&files.map(read)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    let files: Vec<_> = hall::files().into_iter().map(edited).collect();
+    Pack::load(&files).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
 
 /// The tag of the n-th person, an address.

@@ -6,9 +6,11 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "../house/hall.rs"]
+mod hall;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -52,12 +54,14 @@ impl Kept {
         how: How,
         change: impl FnOnce(&mut Spec),
     ) -> Result<Self, StartError> {
-        let mut spec = config::load(&hall()).unwrap();
+        let mut spec = config::load(&hall::files()).unwrap();
         change(&mut spec);
         let engine = Arc::new(Engine::new(Generation::build(spec).unwrap()).unwrap());
         let settings = GatewaySettings {
             http: Some(how.http.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))),
             drain_wait: Duration::ZERO,
+            // Tests share their machine with each other.
+            patience: 1_000,
             ..GatewaySettings::default()
         };
         let mut state = State::in_storage(storage);
@@ -176,18 +180,4 @@ fn keys() -> &'static KeyFolder {
         (dir, keys)
     };
     &KEYS.get_or_init(make).1
-}
-
-fn hall() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hall");
-    let names = [
-        "pack.toml",
-        "journey.toml",
-        "actions.toml",
-        "settings.toml",
-        "messages/en.ftl",
-        "venue/hall.geojson",
-    ];
-    let read = |name: &str| (name.to_owned(), std::fs::read_to_string(root.join(name)).unwrap());
-    names.map(read).to_vec()
 }

@@ -52,6 +52,8 @@ impl Loopback {
         };
         let settings = GatewaySettings {
             identities,
+            // Tests share their machine with each other.
+            patience: 1_000,
             ..GatewaySettings::default()
         };
         let gateway = Gateway::start(&settings, Arc::clone(engine), &keys, clock).unwrap();

@@ -80,7 +80,7 @@ impl Default for Backlog {
 }
 
 impl Backlog {
-    /// Measured on a clock that is not scaled.
+    /// Measured on a clock, whose speed scales every wait.
     pub(super) fn on(clock: Clock) -> Self {
         Self {
             clock,

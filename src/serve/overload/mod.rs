@@ -65,6 +65,11 @@ pub struct Overload {
 }
 
 impl Overload {
+    /// As by default, but with waits that count for a fraction of what they are.
+    pub(super) fn patient(patience: u32) -> Self {
+        Self::on(Clock::start_scaled(1.0 / f64::from(patience.max(1))))
+    }
+
     /// As by default, but with the waits of packets measured on a clock that somebody else drives.
     pub(super) fn on(clock: Clock) -> Self {
         Self {

@@ -3,6 +3,9 @@
 //! An ECDSA signature is 70 to 72 bytes long as chance has it, and its randomness is the machine's, so packets would differ
 //! from run to run. Ed25519's are 64 bytes.
 
+#[path = "../../house/hall.rs"]
+mod hall;
+
 use std::fs;
 use std::path::Path;
 
@@ -49,17 +52,7 @@ impl Hall {
 }
 
 fn pack() -> Pack {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hall");
-    let files = [
-        "pack.toml",
-        "journey.toml",
-        "actions.toml",
-        "settings.toml",
-        "messages/en.ftl",
-        "venue/hall.geojson",
-    ];
-    let read = |name: &str| (name.to_owned(), fs::read_to_string(dir.join(name)).unwrap());
-    Pack::load(&files.map(read)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    Pack::load(&hall::files()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
 
 /// Writes certificates with Ed25519 keys over those that are there.
