@@ -3,7 +3,7 @@
 //!
 //! Promise: every sighting is taken once, and where the gateway says that somebody is stays within the bounds below,
 //! whatever the machine is doing. Run with `--nocapture` for the table. Each walk has a gateway of its own, on a test
-//! clock; it is asked every half second of recorded time. `tests/locate_tetam.rs` scores the locator on the same walks
+//! clock that waits for it; it is asked every half second of recorded time. `tests/locate_tetam.rs` scores the locator on the same walks
 //! without the way there. Here a sighting comes a batch later, and the position is that of the last step which closed,
 //! so that somebody who walks is a little further along than it says: about 6 cm of mean error, with a survey.
 
@@ -15,12 +15,14 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use firmware_sim::drive::{self, Progress};
+use firmware_sim::drive::{self, Progress, Snapshot};
 use firmware_sim::replay::{RecordedSighting, RecordedWalk, Recording, ReplaySettings, ReplaySummary, replay};
 use nextbest::engine::{Engine, Position};
+use nextbest::model::Timestamp;
 use nextbest::serve::clock::Clock;
 use nextbest::serve::metrics::{Counter, Metrics};
 use nextbest_venue::{Point, Venue};
@@ -30,8 +32,13 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use loopback::{Loopback, engine, pack};
 
-/// How many times as fast as they were recorded the walks are played.
-const SPEED: f64 = 10.0;
+/// How many times as fast as they were recorded the walks are played at most.
+const SPEED: u64 = 10;
+/// How often recorded time passes, in real milliseconds.
+const PASS_EVERY_MS: u64 = 5;
+/// How far recorded time is ahead of a sighting that was not taken yet before it slows down, in milliseconds. It then
+/// passes at the pace of real time, so that a hub which has to connect again does.
+const AHEAD_MAX_MS: u32 = 500;
 /// How often a position is asked for, in recorded milliseconds.
 const ASK_EVERY_MS: u64 = 500;
 /// Who carries the beacon.
@@ -92,13 +99,15 @@ fn play(recording: &Recording, zones: &[Zone], is_surveyed: bool) -> Scores {
         spec.survey.clear();
     }
     let venue = Arc::clone(&spec.venue);
-    let (engine, clock) = (engine(spec), Clock::start_scaled(SPEED));
+    let told: &'static AtomicU64 = Box::leak(Box::default());
+    let (engine, clock) = (engine(spec), Clock::told(told, SPEED as f64));
     let loopback = Loopback::start(&engine, clock);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let (played, asked) = LocalSet::new().block_on(&runtime, play_and_ask(recording, &loopback, &engine, clock));
+    let (played, asked) =
+        LocalSet::new().block_on(&runtime, play_and_ask(recording, &loopback, &engine, (clock, told)));
     let walk = &recording.walks[0];
     let began_ms = played.walks[0].began_ms;
     let mut scores = Scores::of(loopback.gateway.metrics());
@@ -123,7 +132,7 @@ async fn play_and_ask(
     recording: &Recording,
     loopback: &Loopback,
     engine: &Engine,
-    clock: Clock,
+    (clock, told): (Clock, &AtomicU64),
 ) -> (ReplaySummary, Vec<Asked>) {
     let gateway = drive::Gateway {
         apps: loopback.gateway.app_addr(),
@@ -141,28 +150,54 @@ async fn play_and_ask(
     let credentials: Arc<dyn drive::Credentials> = Arc::clone(&loopback.wallet) as _;
     let ticks: drive::Clock = Arc::new(move || clock.now().as_millis());
     let progress = Arc::new(Progress::default());
-    let playing = replay(recording, settings, gateway, credentials, ticks, progress, stopped);
+    let playing = replay(
+        recording,
+        settings,
+        gateway,
+        credentials,
+        ticks,
+        Arc::clone(&progress),
+        stopped,
+    );
     let mut asked = Vec::new();
+    let passing = async {
+        let walker = engine.customer(WALKER).unwrap();
+        let mut began = None;
+        let mut pace = interval(Duration::from_millis(PASS_EVERY_MS));
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            pace.tick().await;
+            let is_followed = is_followed(recording, &progress.snapshot(), clock.now(), &mut began);
+            let speed = if is_followed { SPEED } else { 1 };
+            let before_ms = told.fetch_add(PASS_EVERY_MS * speed, Ordering::Relaxed);
+            let now = clock.now();
+            if before_ms / ASK_EVERY_MS < now.as_millis() / ASK_EVERY_MS {
+                asked.push(Asked {
+                    at_ms: now.as_millis(),
+                    position: engine.position(now, walker),
+                });
+            }
+        }
+    };
     let played = tokio::select! {
         played = playing => played.unwrap(),
-        () = ask(engine, clock, &mut asked) => unreachable!("it asks until it is dropped"),
+        () = passing => unreachable!("time passes until it is dropped"),
     };
     (played, asked)
 }
 
-/// Asks for ever.
-async fn ask(engine: &Engine, clock: Clock, asked: &mut Vec<Asked>) {
-    let walker = engine.customer(WALKER).unwrap();
-    let mut pace = interval(clock.real(Duration::from_millis(ASK_EVERY_MS)));
-    pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
-        pace.tick().await;
-        let now = clock.now();
-        asked.push(Asked {
-            at_ms: now.as_millis(),
-            position: engine.position(now, walker),
-        });
+/// Whether the gateway has followed so far: every hub is there, since when the walk has begun, and what was heard a while
+/// ago was taken. Sightings that come twice, because their acknowledgement is on the way, count once.
+fn is_followed(recording: &Recording, progress: &Snapshot, now: Timestamp, began: &mut Option<Timestamp>) -> bool {
+    if progress.hubs_connected < recording.hubs.len() as u64 {
+        return false;
     }
+    let played = now.since(*began.get_or_insert(now));
+    let due_ms = played.as_millis() as f64 - f64::from(AHEAD_MAX_MS);
+    let due = recording.walks[0]
+        .sightings
+        .partition_point(|sighting| sighting.at_ms < due_ms);
+    progress.sightings_taken >= due as u64
 }
 
 /// Where the beacon truly was, between the sighting before and the one after.

@@ -4,7 +4,8 @@
 //! Everything below the shell takes `now` as an argument, so one value of this type drives gateway, demo and
 //! crowd alike. A test clock runs a stated number of times faster than real time; it is for replaying recordings
 //! and for the demo. The clock of a runtime follows tokio's, which a simulation pauses, and its wall clock is what the
-//! simulation says. Deliberately absent: calendars and time zones, and any way to set the monotonic clock back.
+//! simulation says. A clock that is told waits for whoever tells it, so that a recording is played no faster than a busy
+//! machine can follow. Deliberately absent: calendars and time zones, and any way to set the monotonic clock back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -30,6 +31,8 @@ enum Source {
     Machine(Instant),
     /// The runtime's clock, and a wall clock in milliseconds since 1970.
     Runtime(tokio::time::Instant, &'static AtomicU64),
+    /// Milliseconds that somebody sets.
+    Told(&'static AtomicU64),
 }
 
 impl Clock {
@@ -66,6 +69,16 @@ impl Clock {
         }
     }
 
+    /// A test clock that shows the milliseconds in `told`, which never go back. Timers run as by a clock that is `speed`
+    /// times as fast as real time, the fastest that it should be told.
+    #[must_use]
+    pub fn told(told: &'static AtomicU64, speed: f64) -> Self {
+        Self {
+            source: Source::Told(told),
+            ..Self::start_scaled(speed)
+        }
+    }
+
     /// The same clock, which shows at least `at` from here on.
     #[must_use]
     pub fn not_before(self, at: Timestamp) -> Self {
@@ -84,6 +97,7 @@ impl Clock {
         let elapsed = match self.source {
             Source::Machine(origin) => instant().saturating_duration_since(origin),
             Source::Runtime(origin, _) => origin.elapsed(),
+            Source::Told(told) => return self.shown.after(Duration::from_millis(told.load(Ordering::Relaxed))),
         };
         self.shown.after(self.scaled(elapsed))
     }
@@ -121,7 +135,7 @@ impl Clock {
     #[must_use]
     pub fn unix_ms(&self) -> u64 {
         match self.source {
-            Source::Machine(_) => unix_ms(),
+            Source::Machine(_) | Source::Told(_) => unix_ms(),
             Source::Runtime(_, unix_ms) => unix_ms.load(Ordering::Relaxed),
         }
     }
@@ -188,6 +202,16 @@ mod tests {
         assert!(clock.not_before(later).now() >= later);
         let resumed = clock.not_before(later).not_before(Timestamp::from_millis(5));
         assert!(resumed.now() >= later, "never back");
+    }
+
+    #[test]
+    fn a_clock_that_is_told_shows_nothing_else() {
+        static TOLD: AtomicU64 = AtomicU64::new(0);
+        let clock = Clock::told(&TOLD, 10.0);
+        assert_eq!(clock.now(), Timestamp::default());
+        TOLD.store(250, Ordering::Relaxed);
+        assert_eq!(clock.now(), Timestamp::from_millis(250));
+        assert_eq!(clock.real(Duration::from_millis(250)), Duration::from_millis(25));
     }
 
     #[test]
