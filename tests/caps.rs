@@ -1,7 +1,7 @@
 //! A cap is never exceeded, whatever runs at once; and a decision belongs to the person it was made for.
 //!
 //! Many threads decide for one person at the same moment. What they were given is counted exactly, since one too many is
-//! what a person notices, and one too few is worth money. `tests/loom_slab.rs` explores the same with two deciders, in
+//! what a person notices, and one too few is worth money. `interleavings/tests/slab.rs` explores the same with two deciders, in
 //! every order that is possible.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]

@@ -7,7 +7,7 @@
 //!
 //! The threads are real, so a seed draws what each of them does and not how they meet; `tests/core_simulation.rs` has the
 //! same races with seams between the steps of a call, and there a seed says all. `shuttle` is not used: its `dashmap` has
-//! another locking than the one that ships, and the slab's orderings are loom's (`tests/loom_slab.rs`).
+//! another locking than the one that ships, and the slab's orderings are loom's (`interleavings/tests/slab.rs`).
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

@@ -4,7 +4,7 @@
 //! record by compare-and-swap on the version, which is odd while it writes. All words are atomics, so a torn
 //! read is a wrong version and never undefined behaviour, and the module needs no `unsafe`. Measured against a
 //! bare array read in `benches/decide.rs`; the ordering argument is in [`Slab::read`], and
-//! `tests/loom_slab.rs` explores it under loom.
+//! `interleavings/tests/slab.rs` explores it under loom.
 //!
 //! Memory is asked for zeroed and untouched, so that room for a million people costs nothing until they come.
 

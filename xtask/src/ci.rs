@@ -44,38 +44,37 @@ const BENCHES: Step = Step::cargo(
         "*",
     ],
 );
-/// Every interleaving of the slab. Its atomics are other ones then, so it builds in a folder of its own.
+/// Every interleaving of the slab. Its atomics are other ones there, so it is a package by itself.
 const INTERLEAVINGS: Step = Step::cargo(
     "interleavings",
     &[
         "test",
-        "--package",
-        "nextbest",
-        "--no-default-features",
+        "--manifest-path",
+        "interleavings/Cargo.toml",
         "--locked",
         "--target-dir",
-        "target/loom",
-        "--test",
-        "loom_slab",
+        "target/interleavings",
     ],
-)
-.with("RUSTFLAGS", "--cfg loom");
-/// Each planted bug alone; prints in how many seeds a simulation found it.
+);
+/// Each planted bug alone; prints in how many seeds a simulation found it. All other features are those of the tests, so
+/// that what they depend on is built once.
 const PLANTED_BUGS: Step = Step::cargo(
     "planted bugs",
     &[
         "test",
-        "--package",
-        "nextbest",
+        "--workspace",
+        "--locked",
+        "--features",
+        FEATURES,
         "--features",
         "nextbest/planted-bugs",
-        "--locked",
         "--test",
         "planted_bugs",
         "--",
         "--nocapture",
     ],
 );
+/// The program is killed two hundred times; plain `cargo test` makes do with a few.
 const TESTS: Step = Step::cargo(
     "tests",
     &[
@@ -86,7 +85,8 @@ const TESTS: Step = Step::cargo(
         "--features",
         FEATURES,
     ],
-);
+)
+.with("NEXTBEST_KILLS", "200");
 
 /// All steps.
 pub(crate) fn run() -> Result<(), TaskError> {

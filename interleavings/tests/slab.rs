@@ -1,32 +1,14 @@
 //! The slab under every interleaving: a read is whole, an update is never lost, a cap of one is given once.
 //!
-//! Runs only under `--cfg loom`, where the slab's atomics are loom's and loom tries every order in which threads may
-//! run and every value that a relaxed load may return:
-//!
-//! ```text
-//! RUSTFLAGS="--cfg loom" cargo test --locked -p nextbest --no-default-features --release --test loom_slab
-//! ```
-//!
-//! The slab is compiled in from its file, so that nothing else of the engine meets loom's atomics, which do not live
-//! outside of a model. The thread that loom starts with is always a writer: loom looks for another order when a load
-//! meets an earlier store, and misses the converse where a writer loads a word before it stores it.
+//! loom tries every order in which threads may run and every value that a relaxed load may return. The thread that loom
+//! starts with is always a writer: loom looks for another order when a load meets an earlier store, and misses the
+//! converse where a writer loads a word before it stores it.
 //!
 //! Deliberately absent: many threads; two writers and a reader already meet in every way there is.
 
-#![cfg(loom)]
-#![expect(
-    unreachable_pub,
-    dead_code,
-    reason = "the slab is compiled in from the engine, where it is public"
-)]
-
-#[path = "../src/engine/slab.rs"]
-mod slab;
-
+use interleavings::slab::Slab;
 use loom::sync::Arc;
 use loom::thread;
-
-use slab::Slab;
 
 /// A version and two words that belong together.
 const WORDS: usize = 3;

@@ -1,0 +1,13 @@
+//! nextbest's own concurrent structures, built with loom's atomics.
+//!
+//! They are compiled in from their files: loom's atomics do not live outside of a model, so nothing else of nextbest may
+//! meet them. The tests explore every order in which threads may run:
+//!
+//! ```text
+//! cargo test --locked --manifest-path interleavings/Cargo.toml --target-dir target/interleavings
+//! ```
+//!
+//! Deliberately absent: code of its own.
+
+#[path = "../../src/engine/slab.rs"]
+pub mod slab;
