@@ -53,38 +53,22 @@ fn hubs_die(scene: &mut Scene) {
 }
 
 fn everything_closes(scene: &mut Scene) {
-    let ids: Vec<_> = scene
-        .world
-        .generation
-        .venue()
-        .places
-        .iter()
-        .map(|place| place.id.clone())
-        .collect();
-    for id in ids {
-        let place = nextbest::model::Property {
-            name: "place",
-            value: nextbest::model::Value::Text(&id),
-        };
-        scene.world.venue_signal("Place Closed", &[place]);
-    }
+    of_every_place(scene, "Place Closed");
 }
 
 fn everything_sells_out(scene: &mut Scene) {
-    let ids: Vec<_> = scene
-        .world
-        .generation
-        .venue()
-        .places
-        .iter()
-        .map(|place| place.id.clone())
-        .collect();
+    of_every_place(scene, "Product Out Of Stock");
+}
+
+fn of_every_place(scene: &mut Scene, what: &str) {
+    let places = &scene.world.generation.venue().places;
+    let ids: Vec<_> = places.iter().map(|place| place.id.clone()).collect();
     for id in ids {
         let place = nextbest::model::Property {
             name: "place",
             value: nextbest::model::Value::Text(&id),
         };
-        scene.world.venue_signal("Product Out Of Stock", &[place]);
+        scene.world.venue_signal(what, &[place]);
     }
 }
 

@@ -69,16 +69,12 @@ fn long_functions(source: &Source) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::source::assert_lines;
     use super::*;
 
     #[track_caller]
     fn check_lines(path: &str, text: &str, expected: &[usize]) {
-        let found = check(&Source::new(path, text));
-        assert_eq!(
-            found.iter().map(|finding| finding.line).collect::<Vec<_>>(),
-            expected,
-            "{found:#?}"
-        );
+        assert_lines(&check(&Source::new(path, text)), expected);
     }
 
     #[test]

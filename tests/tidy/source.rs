@@ -259,3 +259,10 @@ fn test_modules_are_known() {
         .to_vec();
     assert_eq!(tested, [false, true, false, true, false]);
 }
+/// Fails unless the findings are in just these lines.
+#[cfg(test)]
+#[track_caller]
+pub(crate) fn assert_lines(found: &[Finding], expected: &[usize]) {
+    let lines: Vec<_> = found.iter().map(|finding| finding.line).collect();
+    assert_eq!(lines, expected, "{found:#?}");
+}

@@ -18,7 +18,7 @@ mod world;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use nextbest_client::{ClientEndpoint, ConnectError, EndpointSettings, Trust};
+use nextbest_client::{AppHelloSettings, AppSession, ClientEndpoint, ConnectError, EndpointSettings, Trust};
 use nextbest_venue::Venue;
 use tokio::{
     sync::watch,
@@ -99,6 +99,26 @@ pub struct Gateway {
     pub server_name: String,
     /// Whom to trust.
     pub trust: Trust,
+}
+
+impl Gateway {
+    /// A session of whom the token names.
+    pub(crate) async fn app_session(
+        &self,
+        endpoint: &ClientEndpoint,
+        token: String,
+    ) -> Result<AppSession, ConnectError> {
+        AppSession::connect(endpoint, self.apps, &self.server_name, &self.trust, hello(token)).await
+    }
+}
+
+/// What whoever holds the token says first.
+fn hello(token: String) -> AppHelloSettings {
+    AppHelloSettings {
+        token,
+        app: till::AGENT.to_owned(),
+        ..AppHelloSettings::default()
+    }
 }
 
 /// Who everybody is.

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use nextbest_client::{AppHelloSettings, AppSession, ClientEndpoint};
+use nextbest_client::{AppSession, ClientEndpoint};
 use nextbest_proto::v1::{Decision, Outcome, OutcomeKind, Query};
 use tokio::{
     runtime::Builder,
@@ -22,11 +22,7 @@ use tokio::{
 
 use crate::crowd::FanIx;
 
-use super::{
-    Credentials, Gateway, Progress,
-    till::{AGENT, Till},
-    world::IDLE_MS,
-};
+use super::{Credentials, Gateway, Progress, till::Till, world::IDLE_MS};
 
 /// Somebody wants to know where to go.
 #[derive(Debug)]
@@ -234,21 +230,8 @@ impl Phones {
     }
 
     async fn connect(&self, token: String) -> Result<Arc<AppSession>, String> {
-        let hello = AppHelloSettings {
-            token,
-            app: AGENT.to_owned(),
-            ..AppHelloSettings::default()
-        };
-        let Gateway {
-            apps,
-            server_name,
-            trust,
-            ..
-        } = &*self.gateway;
-        AppSession::connect(&self.endpoint, *apps, server_name, trust, hello)
-            .await
-            .map(Arc::new)
-            .map_err(|error| error.to_string())
+        let session = self.gateway.app_session(&self.endpoint, token).await;
+        session.map(Arc::new).map_err(|error| error.to_string())
     }
 }
 

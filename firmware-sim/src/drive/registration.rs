@@ -6,10 +6,10 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use nextbest_client::{AppHelloSettings, AppSession, ClientEndpoint, ConnectError, RequestError};
+use nextbest_client::{ClientEndpoint, RequestError};
 use nextbest_proto::v1::{AppReply, AppRequest, Consent, Purpose, Signal, SignalKind, Tag, app_reply, app_request};
 
-use super::{DriveError, Gateway, Progress, till::AGENT};
+use super::{DriveError, Gateway, Progress};
 
 /// Everybody who shall be known, and to whom to say so.
 pub(crate) struct Registration {
@@ -38,9 +38,8 @@ impl Registration {
 
     /// Goes on until all are done or the connection breaks.
     async fn attempt(&self, done: &mut usize) -> Result<(), String> {
-        let session = connect(&self.endpoint, &self.gateway, self.token.clone())
-            .await
-            .map_err(|error| error.to_string())?;
+        let session = self.gateway.app_session(&self.endpoint, self.token.clone()).await;
+        let session = session.map_err(|error| error.to_string())?;
         let (mut sender, mut receiver) = session.open_stream().await.map_err(|error| error.to_string())?;
         let mut sent = *done;
         while *done < self.people.len() {
@@ -97,23 +96,8 @@ impl Registration {
 /// [`DriveError::Service`], with the gateway's words when it refused.
 pub(crate) async fn check(endpoint: &ClientEndpoint, gateway: &Gateway, token: String) -> Result<(), DriveError> {
     let to = gateway.apps;
-    let checked = connect(endpoint, gateway, token).await;
+    let checked = gateway.app_session(endpoint, token).await;
     checked.map(drop).map_err(|source| DriveError::Service { to, source })
-}
-
-async fn connect(endpoint: &ClientEndpoint, gateway: &Gateway, token: String) -> Result<AppSession, ConnectError> {
-    let hello = AppHelloSettings {
-        token,
-        app: AGENT.to_owned(),
-        ..AppHelloSettings::default()
-    };
-    let Gateway {
-        apps,
-        server_name,
-        trust,
-        ..
-    } = gateway;
-    AppSession::connect(endpoint, *apps, server_name, trust, hello).await
 }
 
 /// The signal that makes a tag a customer's, with their consent to be answered and located by it.

@@ -5,11 +5,11 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use nextbest_client::{AppClient, AppClientSettings, AppHelloSettings, ClientEndpoint};
+use nextbest_client::{AppClient, AppClientSettings, ClientEndpoint};
 use nextbest_proto::v1::{Outcome, Property, Signal, SignalKind, property::Value};
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{Gateway, Progress};
+use super::{Gateway, Progress, hello};
 
 /// Where reports go.
 #[derive(Debug, Clone)]
@@ -34,11 +34,6 @@ impl Till {
         progress: &Arc<Progress>,
         tasks: &mut JoinSet<()>,
     ) -> Self {
-        let hello = AppHelloSettings {
-            token,
-            app: AGENT.to_owned(),
-            ..AppHelloSettings::default()
-        };
         let Gateway {
             apps,
             server_name,
@@ -49,7 +44,14 @@ impl Till {
             request_timeout_ms: REQUEST_TIMEOUT_MS,
             ..AppClientSettings::default()
         };
-        let client = AppClient::start(endpoint.clone(), *apps, server_name, trust.clone(), hello, settings);
+        let client = AppClient::start(
+            endpoint.clone(),
+            *apps,
+            server_name,
+            trust.clone(),
+            hello(token),
+            settings,
+        );
         let (reports, reported) = mpsc::channel(REPORTS_WAITING_MAX);
         let till = Self {
             client: Arc::new(client),
