@@ -46,6 +46,7 @@ bugs! {
     MarketingConsentUnchecked: "a decide does not ask for the consent to marketing",
     ResearchConsentUnchecked: "a decide does not ask for the consent to research",
     LocationConsentUnchecked: "a decide does not ask for the consent to being located",
+    ConsentNeverEnds: "a consent is used after its end",
     TagRegisteredWithoutConsent: "a tag is registered for somebody who does not allow being located",
     DuplicateApplied: "a signal that was applied is applied again",
     ConflictTakenAsDuplicate: "another signal under a used id passes for the one that was applied",

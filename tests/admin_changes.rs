@@ -131,7 +131,7 @@ async fn a_change_is_there_after_the_power_was_lost_and_what_it_says_of_a_person
     // She is erased; a snapshot is taken, and the gateway starts from that.
     let kept = PowerLoss::with(disk);
     let house = open(close(house), Arc::new(kept.clone()));
-    house.gateway.erase("ada").unwrap();
+    house.gateway.erase("ada", "dpo", "request 17").unwrap();
     let house = open(close(house), Arc::new(kept));
     let hers = &shown(&house, AdminRole::PrivacyOfficer).await[1];
     assert_eq!((&hers["person"], &hers["person_why"]), (&Value::Null, &Value::Null));

@@ -117,20 +117,27 @@ fn a_decision_belongs_to_the_person_it_was_made_for() {
     };
     let of_ada = outcome(said.decision_id, "capped-0");
     assert_eq!(
-        world.engine.on_outcome(ben, &of_ada),
+        world.engine.on_outcome(world.now(), ben, &of_ada),
         Err(OutcomeError::UnknownDecision)
     );
     let not_made_yet = outcome(said.decision_id + 1, "capped-0");
     assert_eq!(
-        world.engine.on_outcome(ada, &not_made_yet),
+        world.engine.on_outcome(world.now(), ada, &not_made_yet),
         Err(OutcomeError::UnknownDecision)
     );
     assert_eq!(
-        world.engine.on_outcome(ada, &outcome(0, "capped-0")),
+        world.engine.on_outcome(world.now(), ada, &outcome(0, "capped-0")),
         Err(OutcomeError::UnknownDecision)
     );
     let other = outcome(said.decision_id, "no such action");
-    assert_eq!(world.engine.on_outcome(ada, &other), Err(OutcomeError::UnknownAction));
-    assert_eq!(world.engine.on_outcome(ada, &of_ada), Ok(Novelty::New));
-    assert_eq!(world.engine.on_outcome(ada, &of_ada), Ok(Novelty::Duplicate), "once");
+    assert_eq!(
+        world.engine.on_outcome(world.now(), ada, &other),
+        Err(OutcomeError::UnknownAction)
+    );
+    assert_eq!(world.engine.on_outcome(world.now(), ada, &of_ada), Ok(Novelty::New));
+    assert_eq!(
+        world.engine.on_outcome(world.now(), ada, &of_ada),
+        Ok(Novelty::Duplicate),
+        "once"
+    );
 }

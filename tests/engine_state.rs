@@ -11,8 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use nextbest::engine::state::{Reserved, TagState, Translation, VenueEvent};
 use nextbest::engine::{
-    CustomerSlot, Engine, Generation, Journaled, KnownTrait, Novelty, PersonKey, SavedPerson, Scratch, Speaker,
-    WINDOW_PARTS,
+    ConsentStatus, CustomerSlot, Dates, Engine, Generation, Journaled, KnownTrait, Novelty, PersonKey, SavedPerson,
+    Scratch, Speaker, WINDOW_PARTS,
 };
 use nextbest::model::{
     Consent, Outcome, OutcomeKind, Property, Purpose, Query, SecretKey, Signal, SignalKind, TagId, TagKey, Timestamp,
@@ -34,7 +34,7 @@ const STEPS: u64 = 120;
 /// What a journal holds.
 #[derive(Clone)]
 enum Entry {
-    Person(CustomerSlot, SavedPerson),
+    Person(CustomerSlot, Box<SavedPerson>),
     Signal(CustomerSlot, Signal<'static>, Speaker, u16),
     Loss(CustomerSlot, TagId),
     Venue(VenueEvent),
@@ -89,6 +89,7 @@ impl Gateway {
             at: self.now(),
             position: self.journal.len() as u64,
             refused: 0,
+            date_s: self.now().as_secs(),
         }
     }
 
@@ -104,7 +105,7 @@ impl Gateway {
                 applied: 0,
                 state: self.engine.newcomer(&id, key),
             };
-            saved.applied = self.append(Entry::Person(slot, saved.clone())).position;
+            saved.applied = self.append(Entry::Person(slot, Box::new(saved.clone()))).position;
             self.engine.restore_person(slot, &saved, None).unwrap();
         }
         slot
@@ -112,7 +113,7 @@ impl Gateway {
 
     fn signal(&mut self, n: u32, said: Signal<'static>, speaker: Speaker) {
         let slot = self.customer(n);
-        match self.engine.check_signal(slot, &said) {
+        match self.engine.check_signal(self.now(), slot, &said) {
             Ok(Novelty::New) => {
                 let refused = self.engine.carried_by_another(slot, &said, speaker);
                 let entry = Entry::Signal(slot, said.clone(), speaker, refused);
@@ -193,11 +194,8 @@ impl Gateway {
         };
         match rng.random_range(0..12) {
             0 | 1 => {
-                let consents =
-                    [Purpose::Location, Purpose::Marketing, Purpose::Personalization].map(|purpose| Consent {
-                        purpose,
-                        allowed: rng.random_ratio(4, 5),
-                    });
+                let consents = [Purpose::Location, Purpose::Marketing, Purpose::Personalization]
+                    .map(|purpose| Consent::new(purpose, rng.random_ratio(4, 5)));
                 let mut identify = said(SignalKind::Identify, "", &[]);
                 identify.consents = consents.to_vec();
                 self.signal(n, identify, Speaker::Customer);
@@ -302,6 +300,7 @@ fn replay(engine: &Engine, gateway: &Gateway, after: usize) {
             at: *at,
             position,
             refused: 0,
+            date_s: at.as_secs(),
         };
         // Of the person as whom the slot was known then.
         if let Entry::Person(slot, saved) = entry {
@@ -314,7 +313,7 @@ fn replay(engine: &Engine, gateway: &Gateway, after: usize) {
         let is_there = |slot: &CustomerSlot| engine.birth(*slot) == Some(births[slot.0 as usize]);
         match entry {
             Entry::Person(slot, saved) if is_readable(slot) && !is_there(slot) => {
-                let mut saved = saved.clone();
+                let mut saved = (**saved).clone();
                 saved.applied = position;
                 engine.restore_person(*slot, &saved, None).unwrap();
             }
@@ -446,17 +445,17 @@ fn what_was_applied_before_a_restart_is_a_duplicate_after_it() {
     let restored = snapshot.restored(&gateway);
     for id in ["one", "two"] {
         assert_eq!(
-            restored.check_signal(CustomerSlot(0), &order(id)),
+            restored.check_signal(gateway.now(), CustomerSlot(0), &order(id)),
             Ok(Novelty::Duplicate)
         );
     }
     let other = signal("one", SignalKind::Track, "Rewards Joined", &[]);
     assert!(
-        restored.check_signal(CustomerSlot(0), &other).is_err(),
+        restored.check_signal(gateway.now(), CustomerSlot(0), &other).is_err(),
         "another content is a conflict"
     );
     assert_eq!(
-        restored.check_signal(CustomerSlot(0), &order("three")),
+        restored.check_signal(gateway.now(), CustomerSlot(0), &order("three")),
         Ok(Novelty::New)
     );
 }
@@ -481,10 +480,7 @@ fn decisions_that_were_not_kept_give_no_number_twice() {
 fn who_is_forgotten_is_nobody_and_everything_known_was_said_before() {
     let mut gateway = Gateway::new();
     let mut identify = signal("m1", SignalKind::Identify, "", &[]);
-    identify.consents = vec![Consent {
-        purpose: Purpose::Location,
-        allowed: true,
-    }];
+    identify.consents = vec![Consent::new(Purpose::Location, true)];
     identify.tags = vec![tag_id(1)];
     gateway.signal(0, identify, Speaker::Customer);
     gateway.signal(
@@ -494,7 +490,12 @@ fn who_is_forgotten_is_nobody_and_everything_known_was_said_before() {
     );
     let known = gateway.engine.known(gateway.now(), "person-0").unwrap();
     assert_eq!((known.id.as_str(), known.tags.len()), ("person-0", 1));
-    assert!(known.consents.contains(&(Purpose::Location, true)));
+    let located = known.consents.iter().find(|(purpose, _)| *purpose == Purpose::Location);
+    let dates = Dates {
+        given_unix_s: gateway.now().as_secs(),
+        until_unix_s: gateway.now().as_secs() + 730 * 86_400,
+    };
+    assert_eq!(located.unwrap().1, ConsentStatus::Given(dates));
     assert!(known.traits.contains(&("orders".to_owned(), KnownTrait::Number(1.0))));
 
     assert_eq!(gateway.engine.forget("person-0"), Some(CustomerSlot(0)));
@@ -503,5 +504,10 @@ fn who_is_forgotten_is_nobody_and_everything_known_was_said_before() {
     let counts = gateway.engine.counts();
     assert_eq!((counts.customers, counts.tags), (0, 0));
     let late = signal("m3", SignalKind::Track, "Order Completed", &[]);
-    assert!(gateway.engine.check_signal(CustomerSlot(0), &late).is_err());
+    assert!(
+        gateway
+            .engine
+            .check_signal(gateway.now(), CustomerSlot(0), &late)
+            .is_err()
+    );
 }

@@ -129,13 +129,16 @@ async fn nothing_of_the_erased_can_be_read_from_the_disk_or_a_copy_and_all_of_th
             let gateway = &kept.gateway;
             scope.spawn(move || {
                 for n in (0..PEOPLE).step_by(2).skip(part as usize).step_by(AT_ONCE as usize) {
-                    gateway.erase(&canaries(n)[0]).unwrap();
+                    gateway.erase(&canaries(n)[0], "dpo", "request 17").unwrap();
                 }
             });
         }
     });
     assert!(
-        matches!(kept.gateway.erase(&canaries(0)[0]), Err(EraseError::Unknown)),
+        matches!(
+            kept.gateway.erase(&canaries(0)[0], "dpo", "request 17"),
+            Err(EraseError::Unknown)
+        ),
         "once is enough"
     );
     assert_eq!(kept.gateway.known(&canaries(0)[0]), None);
@@ -169,6 +172,15 @@ async fn nothing_of_the_erased_can_be_read_from_the_disk_or_a_copy_and_all_of_th
             let known = kept.orders(&canaries(n)[0]);
             assert_eq!(known, (n % 2 == 1).then_some(1.0), "person {n} of {}", folder.display());
         }
+        // The proofs are where the erasures are, and name nobody.
+        let (erased, proofs) = kept.gateway.erasures();
+        let expected = if folder.ends_with("state") { PEOPLE / 2 } else { 0 };
+        assert_eq!((erased, proofs.len()), (expected.into(), expected as usize));
+        assert!(
+            proofs
+                .iter()
+                .all(|proof| (proof.who.as_str(), proof.why.as_str()) == ("dpo", "request 17"))
+        );
         kept.gateway.stop();
     }
 }
@@ -182,7 +194,7 @@ async fn a_crash_at_any_point_of_an_erasure_leaves_a_person_whole_or_gone() {
         till.signal(order(number)).await.unwrap();
     }
     let before = disk.history_len();
-    kept.gateway.erase(&fan(1)).unwrap();
+    kept.gateway.erase(&fan(1), "dpo", "request 17").unwrap();
     let after = disk.history_len();
     let history = disk.history();
     assert!(after > before, "it was written");
@@ -200,7 +212,7 @@ async fn a_crash_at_any_point_of_an_erasure_leaves_a_person_whole_or_gone() {
             gone += u32::from(orders.is_none());
             assert_eq!((kept.orders(&fan(0)), kept.orders(&fan(2))), (Some(1.0), Some(1.0)));
             if orders.is_some() {
-                kept.gateway.erase(&fan(1)).unwrap();
+                kept.gateway.erase(&fan(1), "dpo", "request 17").unwrap();
                 assert_eq!(kept.orders(&fan(1)), None, "it can be asked for again");
             }
         }
@@ -219,7 +231,7 @@ async fn who_was_erased_and_comes_again_is_somebody_new_also_in_a_session_that_w
     };
     till.signal(order_of("ada", "one")).await.unwrap();
     assert_eq!(phone.query(food("")).await.unwrap().stage, "conversion");
-    kept.gateway.erase("ada").unwrap();
+    kept.gateway.erase("ada", "dpo", "request 17").unwrap();
     // Somebody else gets the slot, perhaps, before Ada's phone asks again.
     till.signal(order_of("ben", "two")).await.unwrap();
     assert_eq!(phone.query(food("")).await.unwrap().stage, "reach", "nobody knows her");

@@ -452,6 +452,7 @@ fn consent(n: u32, allowed: &[bool]) -> v1::Signal {
     let consent = |allowed: &bool| v1::Consent {
         purpose: v1::Purpose::Location.into(),
         allowed: *allowed,
+        ..v1::Consent::default()
     };
     v1::Signal {
         message_id: format!("consent-{n}"),

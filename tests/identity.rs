@@ -16,10 +16,7 @@ use nextbest_venue::{LevelIx, Point};
 use support::small;
 use support::world::{World, signal, tag_id};
 
-const LOCATION: Consent = Consent {
-    purpose: Purpose::Location,
-    allowed: true,
-};
+const LOCATION: Consent = Consent::new(Purpose::Location, true);
 const ROTATION: u8 = 10;
 const WINDOW_S: u64 = 1 << ROTATION;
 const ADDRESS_STAYS_MS: u64 = 15 * 60 * 1_000;
@@ -334,10 +331,7 @@ fn without_consent_no_key_is_kept() {
     let world = World::new(small("stadium"));
     let ada = world.engine.customer("ada").unwrap();
     let silent = Signal {
-        consents: vec![Consent {
-            purpose: Purpose::Location,
-            allowed: false,
-        }],
+        consents: vec![Consent::new(Purpose::Location, false)],
         ..registering("silent", &[resolving(1), ephemeral(4_000)])
     };
     let outcome = world.engine.on_signal(world.now(), ada, &silent).unwrap();

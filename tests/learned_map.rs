@@ -241,10 +241,7 @@ impl Floor {
     }
 
     fn identify(&mut self, customer: CustomerSlot, tag: TagId) {
-        let consents = vec![Consent {
-            purpose: Purpose::Location,
-            allowed: true,
-        }];
+        let consents = vec![Consent::new(Purpose::Location, true)];
         self.signal(0, customer, SignalKind::Identify, "", vec![], (vec![tag], consents));
     }
 
@@ -276,6 +273,7 @@ impl Floor {
         self.signals += 1;
         let message_id = format!("message-{}", self.signals);
         let signal = Signal {
+            made_unix_ms: 0,
             message_id: &message_id,
             kind,
             name,

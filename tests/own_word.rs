@@ -12,10 +12,7 @@ use nextbest_venue::PlaceIx;
 use support::small;
 use support::world::{World, signal, tag_id};
 
-const LOCATION: Consent = Consent {
-    purpose: Purpose::Location,
-    allowed: true,
-};
+const LOCATION: Consent = Consent::new(Purpose::Location, true);
 
 fn named_tag(message_id: &str, tag: u32) -> Signal<'_> {
     Signal {

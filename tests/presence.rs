@@ -197,7 +197,7 @@ fn a_withdrawn_consent_ends_the_stay_and_nothing_more_is_told() {
     let told = world.events();
     // A second is no passing by: they may well be there still.
     assert_eq!(kinds(&told), [(PresenceKind::Left, Some(StayEnd::NotLocated))]);
-    assert!(!world.engine.is_locatable(ada));
+    assert!(!world.engine.is_locatable(world.now(), ada));
     world.stay_at(0, PlaceIx(0), 40);
     world.pass(30_000);
     assert_eq!(world.events(), [], "nobody hears of them any more");

@@ -100,10 +100,7 @@ impl Venue {
 
     fn says(&self, customer: CustomerSlot, allowed: bool, tags: &[u32]) -> u32 {
         let message_id = format!("m{}", self.messages.fetch_add(1, Ordering::Relaxed));
-        let consents = vec![Consent {
-            purpose: Purpose::Location,
-            allowed,
-        }];
+        let consents = vec![Consent::new(Purpose::Location, allowed)];
         let says = Signal {
             consents,
             tags: tags.iter().map(|tag| tag_id(*tag)).collect(),

@@ -200,10 +200,7 @@ fn something_happens(
         }
         3 => {
             let purpose = *Purpose::ALL.choose(rng).unwrap();
-            let consents = [Consent {
-                purpose,
-                allowed: rng.random(),
-            }];
+            let consents = [Consent::new(purpose, rng.random())];
             // Who allows to be located again says by which tag.
             let tags = vec![tag_id(tag)];
             let identify = signal("", SignalKind::Identify, "", &[]);
@@ -335,9 +332,9 @@ fn every_decide_sees_every_signal_and_answers_what_a_plain_walk_over_everything_
         };
         house.phase = spec.settings.phase.map_or(0, |phase| u16::from(phase) + 1);
         world.step();
-        let consents = Purpose::ALL.map(|purpose| Consent { purpose, allowed: true });
+        let consents = Purpose::ALL.map(|purpose| Consent::new(purpose, true));
         let slots = people(&mut world);
-        let mut plain = vec![Person::new(spec); slots.len()];
+        let mut plain = vec![Person::new(); slots.len()];
         plain
             .iter_mut()
             .for_each(|person| person.identify(spec, &[], &consents));

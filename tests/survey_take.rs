@@ -116,6 +116,7 @@ async fn readings_are_for_a_service_that_names_who_carries_the_tag() {
         consents: vec![v1::Consent {
             purpose: v1::Purpose::Location.into(),
             allowed: false,
+            ..v1::Consent::default()
         }],
         tags: Vec::new(),
         ..identify("m-9", "fan-1", 1)

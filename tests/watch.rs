@@ -96,6 +96,7 @@ async fn who_watches_is_told_who_came_and_that_they_may_not_be_located_any_more(
     let withdrawn = v1::Consent {
         purpose: v1::Purpose::Location.into(),
         allowed: false,
+        ..v1::Consent::default()
     };
     let signal = v1::Signal {
         consents: vec![withdrawn],

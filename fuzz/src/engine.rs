@@ -321,7 +321,7 @@ impl Hall {
             kind: draw.choose(&[OutcomeKind::Impression, OutcomeKind::Accept, OutcomeKind::Reject]),
         };
         self.told
-            .push(format!("{:?}", self.engine.on_outcome(customer, &outcome)));
+            .push(format!("{:?}", self.engine.on_outcome(self.now, customer, &outcome)));
     }
 
     fn ask(&mut self, draw: &mut Draw<'_>) {
@@ -394,6 +394,7 @@ fn property<'a>(name: &'a str, value: Value<'a>) -> Property<'a> {
 
 fn plain(message_id: &str) -> Signal<'_> {
     Signal {
+        made_unix_ms: 0,
         message_id,
         kind: SignalKind::Track,
         name: "",
@@ -433,7 +434,7 @@ fn signal<'a>(draw: &mut Draw<'_>, message_id: &'a str) -> Signal<'a> {
     for _ in 0..draw.byte() % 4 {
         let purpose = draw.choose(&Purpose::ALL);
         let allowed = draw.flag();
-        signal.consents.push(Consent { purpose, allowed });
+        signal.consents.push(Consent::new(purpose, allowed));
     }
     for _ in 0..draw.byte() % 6 {
         match draw.byte() % 4 {

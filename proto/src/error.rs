@@ -89,6 +89,7 @@ table! {
     UnknownDecision "unknown_decision" never Peer "The decision is not known or too long ago.";
     MessageIdConflict "message_id_conflict" never Peer "The message id was used before for a different signal.";
     TooManyIdentities "too_many_identities" never Peer "The customer has as many identities as one customer may have.";
+    TooOld "too_old" never Peer "The signal is from before what is remembered; it may have been applied.";
     // 4xx: what passes: the gateway's own state, and what is too much at once.
     Overloaded "overloaded" again Gateway "The gateway has more to do than it can; try again later.";
     Draining "draining" again Gateway "The gateway is going away; connect again.";

@@ -59,6 +59,7 @@ impl Signal {
             consents: Vec::from([Consent {
                 purpose: Purpose::Location.into(),
                 allowed: true,
+                ..Consent::default()
             }]),
             ..Self::default()
         }

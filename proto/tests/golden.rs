@@ -375,6 +375,7 @@ fn signal() -> Signal {
         consents: vec![Consent {
             purpose: Purpose::Location.into(),
             allowed: true,
+            ..Consent::default()
         }],
     }
 }

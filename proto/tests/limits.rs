@@ -132,7 +132,8 @@ fn limit_app_request_len_max() {
         consents: vec![
             Consent {
                 purpose: i32::MAX,
-                allowed: true
+                allowed: true,
+                ..Consent::default()
             };
             CONSENTS_MAX
         ],

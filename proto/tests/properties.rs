@@ -345,7 +345,7 @@ prop_compose! {
         tags in vec((0..7, vec(any::<u8>(), 0..24)), 0..4), consents in vec((0..8, any::<bool>()), 0..8),
     ) -> Signal {
         let tag = |(identity_kind, identity): (_, Vec<u8>)| Tag { identity_kind, identity: identity.into(), ..Tag::default() };
-        let consent = |(purpose, allowed)| Consent { purpose, allowed };
+        let consent = |(purpose, allowed)| Consent { purpose, allowed, ..Consent::default() };
         Signal {
             message_id, kind, subject, name, timestamp_unix_ms, properties, channel, anonymous_id,
             tags: tags.into_iter().map(tag).collect(),

@@ -5,6 +5,7 @@
 //! meets an empty record and never another person's.
 
 use super::Engine;
+use super::consents::ConsentStatus;
 use super::customer::CustomerSlot;
 use super::record::{CONTACTS_LEN_MAX, RECORD_WORDS, Record, action_key};
 use super::spec::TraitKind;
@@ -23,8 +24,8 @@ pub struct KnownPerson {
     pub tier: Option<String>,
     /// The segments that they are in.
     pub segments: Vec<String>,
-    /// Each purpose, and whether they allow it.
-    pub consents: Vec<(Purpose, bool)>,
+    /// Each purpose, and how they stand to it.
+    pub consents: Vec<(Purpose, ConsentStatus)>,
     /// Each trait of the pack, and what is known of it.
     pub traits: Vec<(String, KnownTrait)>,
     /// How they feel, -1 to 1.
@@ -68,6 +69,8 @@ impl Engine {
         let slot = self.people.find(id)?;
         let saved = self.save_person(slot)?;
         let (record, generation) = (saved.state.record, self.generation.load());
+        let (date_s, person) = (self.date_s(now), (slot, &record));
+        let status = |purpose| (purpose, self.status(date_s, &generation, person, purpose));
         let spec = generation.spec();
         let segments = (0_u32..).zip(&spec.segments);
         let segments = segments.filter(|(ix, _)| record.segments() >> ix & 1 == 1);
@@ -77,7 +80,7 @@ impl Engine {
             stage: self.stage(slot).unwrap_or_default(),
             tier: tier.and_then(|ix| spec.vocabulary.tiers.get(ix)).cloned(),
             segments: segments.map(|(_, segment)| segment.id.clone()).collect(),
-            consents: Purpose::ALL.map(|purpose| (purpose, record.allows(purpose))).to_vec(),
+            consents: Purpose::ALL.map(status).to_vec(),
             traits: known_traits(&generation, &record),
             mood: record.mood(),
             decisions: record.decisions(),

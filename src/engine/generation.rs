@@ -276,7 +276,8 @@ impl Generation {
     #[must_use]
     pub(super) fn segments_of(&self, record: &Record) -> u64 {
         let mut attributes = Attributes::default();
-        record.describe(&mut attributes);
+        // No segment reads a consent.
+        record.describe(0, &mut attributes);
         (0_u32..).zip(&self.spec.segments).fold(0, |segments, (segment, spec)| {
             segments | u64::from(spec.when.holds(&attributes)) << segment
         })

@@ -1,18 +1,23 @@
-//! What is known of a slot beside its record, which no decide reads: whose it is, and how far it follows a journal.
+//! What is known of a slot beside its record, which hardly any decide reads: whose it is, how far it follows a journal,
+//! and the dates of consents. A decide reads those of somebody whose record says that a consent may have ended.
 //!
 //! Cold words of their own, so that a record stays at four cache lines. They are zeroed and untouched until somebody
 //! comes, as the records are.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::consents::Dates;
 use super::customer::CustomerSlot;
+use crate::model::Purpose;
 
 /// Words of a slot.
-pub(super) const LEDGER_WORDS: usize = 4;
+pub(super) const LEDGER_WORDS: usize = DATES_AT + Purpose::ALL.len();
 
 const APPLIED_AT: usize = 0;
 const BIRTH_AT: usize = 1;
 const KEY_AT: usize = 2;
+/// The dates of each purpose: given in the higher half, until in the lower.
+const DATES_AT: usize = 4;
 
 /// A position that no journal gives: what is applied without one.
 pub(super) const UNJOURNALED: u64 = u64::MAX;
@@ -55,6 +60,23 @@ impl Ledger {
         self.store(slot, BIRTH_AT, 0);
         self.store(slot, KEY_AT, 0);
         self.store(slot, KEY_AT + 1, 0);
+        for purpose in Purpose::ALL {
+            self.set_dates(slot, purpose, Dates::default());
+        }
+    }
+
+    /// The dates of what the person said last about a purpose; each of one moment, whoever writes meanwhile.
+    pub(super) fn dates(&self, slot: CustomerSlot, purpose: Purpose) -> Dates {
+        let word = self.load(slot, DATES_AT + purpose as usize);
+        Dates {
+            given_unix_s: (word >> 32) as u32,
+            until_unix_s: word as u32,
+        }
+    }
+
+    pub(super) fn set_dates(&self, slot: CustomerSlot, purpose: Purpose, dates: Dates) {
+        let word = u64::from(dates.given_unix_s) << 32 | u64::from(dates.until_unix_s);
+        self.store(slot, DATES_AT + purpose as usize, word);
     }
 
     /// The how-manieth person has the slot; 0: nobody.

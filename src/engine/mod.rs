@@ -9,6 +9,7 @@
 
 mod batch;
 pub mod condition;
+mod consents;
 pub mod crowd;
 pub mod customer;
 pub mod decide;
@@ -45,7 +46,7 @@ mod watched;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use nextbest_venue::{HubIx, LevelIx, PlaceIx, ZoneIx};
@@ -67,6 +68,7 @@ use self::tracked::Tracked;
 use self::watched::Watches;
 
 pub use self::batch::Numbered;
+pub use self::consents::{AllDates, CLOCK_AHEAD_S_MAX, ConsentStatus, Dates};
 pub use self::customer::{Applied, CustomerSlot, TagHandle};
 pub use self::deciding::Scratch;
 pub use self::forgetting::{KnownPerson, KnownTrait};
@@ -113,6 +115,8 @@ pub struct Engine {
     /// Index of the phase plus one.
     phase: AtomicU32,
     minute_of_day: AtomicU32,
+    /// The date when the engine's clock was at zero, in seconds since 1970-01-01 UTC.
+    date_at_start_s: AtomicU64,
     /// Where the next sweep over the tags starts.
     swept: AtomicU32,
 }
@@ -233,6 +237,7 @@ impl Engine {
             presence: PresenceRing::default(),
             phase: AtomicU32::new(settings.phase.map_or(PHASE_NONE, |phase| u32::from(phase) + 1)),
             minute_of_day: AtomicU32::new(MINUTE_UNKNOWN),
+            date_at_start_s: AtomicU64::new(0),
             swept: AtomicU32::new(0),
             generation: ArcSwap::from_pointee(generation),
         })
@@ -243,8 +248,13 @@ impl Engine {
     /// # Errors
     /// [`BuildError::Incompatible`] when people's records would mean something else under it.
     pub fn publish(&self, generation: Generation) -> Result<(), BuildError> {
-        generation.check_follows(&self.generation.load())?;
-        self.generation.store(Arc::new(generation));
+        let before = self.generation.load_full();
+        generation.check_follows(&before)?;
+        let generation = Arc::new(generation);
+        self.generation.store(Arc::clone(&generation));
+        if generation.settings().consent_days_max < before.settings().consent_days_max {
+            self.shorten_consents(&generation);
+        }
         Ok(())
     }
 
@@ -329,6 +339,9 @@ impl Engine {
     #[must_use]
     pub fn position(&self, now: Timestamp, customer: CustomerSlot) -> Option<Position> {
         let seen = self.record(customer)?.seen()?;
+        if !self.allows(now, customer, crate::model::Purpose::Location) {
+            return None;
+        }
         let age_ms = age_ms(now, &seen);
         (age_ms <= self.generation.load().settings().position_ttl_ms).then(|| Position {
             level: LevelIx(seen.level),

@@ -6,7 +6,7 @@ use super::Engine;
 use super::customer::{Applied, CustomerSlot};
 use super::identity::fingerprint;
 use super::ledger::PersonKey;
-use super::signals::SignalError;
+use super::signals::{SignalError, novelty};
 use super::stable_hash::StableHasher;
 use crate::model::{Outcome, Signal, Value};
 
@@ -50,6 +50,19 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Whether a signal is new. One that was made before what is remembered may have been applied, and is refused.
+    pub(super) fn novelty(&self, applied: Applied, signal: &Signal<'_>) -> Result<Novelty, SignalError> {
+        let novelty = novelty(self.recent.look(applied))?;
+        let horizon_s = u64::from(self.recent.horizon_s());
+        let is_before = signal.made_unix_ms != 0 && signal.made_unix_ms / 1_000 <= horizon_s;
+        if novelty == Novelty::New && horizon_s != 0 && is_before {
+            return Err(SignalError::TooOld);
+        }
+        Ok(novelty)
+    }
+}
+
 fn of_signal(key: PersonKey, signal: &Signal<'_>) -> Result<Applied, SignalError> {
     if signal.message_id.is_empty() {
         return Err(SignalError::NoMessageId);
@@ -87,6 +100,12 @@ fn content(key: PersonKey, signal: &Signal<'_>) -> u64 {
     }
     for consent in &signal.consents {
         hash.u8(consent.purpose as u8).u8(u8::from(consent.allowed));
+        // Without dates it is what it was before there were any, so that old ids are still known.
+        for (what, date) in [(1, consent.given_unix_s), (2, consent.until_unix_s)] {
+            if date != 0 {
+                hash.u8(what).u64(u64::from(date));
+            }
+        }
     }
     hash.finish()
 }

@@ -9,7 +9,7 @@ use super::customer::{CustomerSlot, TagHandle};
 use super::identity::fingerprint;
 use super::record::{Record, TAGS_PER_CUSTOMER_MAX};
 use super::signals::{Journaled, SignalError, SignalOutcome, Speaker};
-use super::{Engine, identity};
+use super::{Engine, Generation, identity};
 use crate::model::{Purpose, Signal, TagId, TagKey, TagKind, TagRefusal, Timestamp};
 use crate::planted::{Bug, Seam, planted, seam};
 
@@ -119,10 +119,12 @@ impl Engine {
         speaker: Speaker,
         outcome: &mut SignalOutcome,
     ) -> Result<(), TagRefusal> {
-        if !self
-            .record(customer)
-            .is_some_and(|record| record.allows(Purpose::Location) || planted(Bug::TagRegisteredWithoutConsent))
-        {
+        let generation = self.generation.load();
+        let allows = |known: &Record| {
+            let allowed = self.allowed_on(record.date_s, &generation, (customer, known));
+            allowed & Purpose::Location.bit() != 0 || planted(Bug::TagRegisteredWithoutConsent)
+        };
+        if !self.record(customer).is_some_and(|known| allows(&known)) {
             return Err(TagRefusal::NoConsent);
         }
         let is_services = match key {
@@ -154,11 +156,8 @@ impl Engine {
         }
         seam(Seam::Registering);
         // Looked at again with the record held: the consent may have been withdrawn meanwhile.
-        let allows = |record: &Record| {
-            let is_looked_at = !planted(Bug::WithdrawnWhileRegistered) && !planted(Bug::TagRegisteredWithoutConsent);
-            record.allows(Purpose::Location) || !is_looked_at
-        };
-        let add = |record: &mut Record| match (allows(record), record.add_tag(handle.ix)) {
+        let still_allows = |known: &Record| allows(known) || planted(Bug::WithdrawnWhileRegistered);
+        let add = |record: &mut Record| match (still_allows(record), record.add_tag(handle.ix)) {
             (true, true) => Ok(()),
             (true, false) => Err(TagRefusal::TooMany),
             (false, _) => Err(TagRefusal::NoConsent),
@@ -188,6 +187,21 @@ impl Engine {
                 .register(now, key, handle)
                 .map_err(|_: identity::KeyRefused| TagRefusal::TableFull),
         }
+    }
+
+    /// Drops the tags of somebody who does not allow being located on a date; says whether that is so.
+    pub(super) fn end_location(&self, date_s: u32, generation: &Generation, customer: CustomerSlot) -> bool {
+        let Some(record) = self.record(customer) else {
+            return false;
+        };
+        let allowed = self.allowed_on(date_s, generation, (customer, &record));
+        if allowed & Purpose::Location.bit() != 0 {
+            return false;
+        }
+        if record.tags().next().is_some() || record.seen().is_some() {
+            self.withdraw_location(customer);
+        }
+        true
     }
 
     /// The person no longer allows being located: their tags and keys are dropped, and where they are is forgotten.

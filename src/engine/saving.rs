@@ -5,7 +5,8 @@
 //! each what they do not have yet. What is saved of one person is of one moment only when nothing is applied meanwhile,
 //! which is for the caller to see to; sightings and decides may go on.
 
-use super::customer::{self, Applied, CustomerSlot, NoRoom};
+use super::consents::AllDates;
+use super::customer::{self, Applied, CustomerSlot, Horizon, NoRoom};
 use super::decide::contact;
 use super::ledger::PersonKey;
 use super::record::{Contact, RECORD_WORDS, Record, action_key};
@@ -34,13 +35,13 @@ impl Engine {
     pub fn newcomer(&self, id: &str, key: PersonKey) -> PersonState {
         let generation = self.generation.load();
         let mut record = Record::from_words([0; RECORD_WORDS]);
-        record.set_consents(generation.settings().consent_default);
         record.set_segments(generation.segments_of(&record));
         PersonState {
             id: id.to_owned(),
             key,
             record,
             tags: Vec::new(),
+            dates: Some(AllDates::default()),
         }
     }
 
@@ -88,6 +89,7 @@ impl Engine {
                 id: id.as_ref().to_owned(),
                 key: self.ledger.key(slot),
                 tags: tags.collect(),
+                dates: Some(self.dates(slot, &record)),
                 record: durable(record),
             },
         })
@@ -113,8 +115,13 @@ impl Engine {
                 record = translation.record(&record);
                 record.set_segments(self.generation.load().segments_of(&record));
             }
-            self.write(slot, |words| *words = record)
-                .ok_or(NoRoom::Full(self.generation.load().settings().customers_max))?;
+            let (generation, dates) = (self.generation.load(), saved.state.dates.unwrap_or_default());
+            let put = |words: &mut Record| {
+                *words = record;
+                self.restore_dates(&generation, (slot, words), &dates);
+            };
+            self.write(slot, put)
+                .ok_or(NoRoom::Full(generation.settings().customers_max))?;
             self.ledger.begin(slot, saved.birth, saved.state.key);
             self.ledger.set_applied(slot, saved.applied);
             Ok(slot)
@@ -180,6 +187,17 @@ impl Engine {
     #[must_use]
     pub fn save_window(&self, part: usize) -> Vec<Applied> {
         self.recent.part(part)
+    }
+
+    /// The dates that say from when on message ids are remembered.
+    #[must_use]
+    pub fn save_horizon(&self) -> Horizon {
+        self.recent.horizon()
+    }
+
+    /// Puts those dates back, after the parts of the window.
+    pub fn restore_horizon(&self, horizon: Horizon) {
+        self.recent.restore_horizon(horizon);
     }
 
     /// Puts a part of the window of message ids back.

@@ -227,8 +227,8 @@ impl Engine {
     ) -> Option<ZoneChange> {
         let leading = self.leading(now, (handle, customer), &placing.fix);
         match leading.filter(|_| !planted(Bug::OlderFixWins)) {
-            Some((lead, leading)) => self.place(generation, (lead, customer), &leading),
-            None => self.place(generation, (handle, customer), placing),
+            Some((lead, leading)) => self.place(now, generation, (lead, customer), &leading),
+            None => self.place(now, generation, (handle, customer), placing),
         }
     }
 
@@ -238,6 +238,7 @@ impl Engine {
     /// dead, and nobody is moved into one that none of the hubs that heard them may report.
     fn place(
         &self,
+        now: Timestamp,
         generation: &Generation,
         (handle, customer): (TagHandle, CustomerSlot),
         placing: &Placing,
@@ -255,10 +256,12 @@ impl Engine {
             step: fix.step,
             confidence: Confidence::new(fix.zone_confidence),
         };
+        let date_s = self.date_s(now);
         let placed = self.write(customer, |record| {
+            let allowed = self.allowed_on(date_s, generation, (customer, record));
             let before = record.seen();
             let is_older = before.is_some_and(|before| before.step > seen.step) && !planted(Bug::OlderFixWins);
-            let is_carried = record.allows(Purpose::Location) && record.carries(handle.ix);
+            let is_carried = allowed & Purpose::Location.bit() != 0 && record.carries(handle.ix);
             if is_older || !is_carried && !planted(Bug::WithdrawnWhilePlaced) {
                 return None;
             }
@@ -274,7 +277,7 @@ impl Engine {
             let is_entered = self.see(generation, (customer, record), &seen);
             let entered = seen.zone.filter(|_| is_entered);
             (from != seen.zone || is_entered).then(|| {
-                let entered_stage = entered.and_then(|zone| enter(generation, record, zone));
+                let entered_stage = entered.and_then(|zone| enter(generation, record, allowed, zone));
                 (from, seen.zone, entered_stage)
             })
         });
@@ -288,7 +291,8 @@ impl Engine {
         })
     }
 
-    /// Closes the open steps of tags that went silent, and lets go of those not heard for the time to live.
+    /// Closes the open steps of tags that went silent, and lets go of those not heard for the time to live and of those
+    /// whose carrier's consent to be located has ended.
     pub(super) fn sweep(&self, now: Timestamp, generation: &Generation, mut on_change: impl FnMut(ZoneChange)) {
         let cells_len = self.tags.cells_len();
         if cells_len == 0 {
@@ -307,6 +311,9 @@ impl Engine {
 
     fn refresh(&self, now: Timestamp, generation: &Generation, handle: TagHandle) -> Option<ZoneChange> {
         let customer = self.tags.owner(handle)?;
+        if self.end_location(self.date_s(now), generation, customer) {
+            return None;
+        }
         self.end_passage(now, generation, handle);
         let locator = self.locator.load();
         let look = |tracked: &mut Tracked| tracked.look(&locator, now.step());
@@ -373,10 +380,10 @@ fn is_lately(generation: &Generation, seen: &Seen, step: u32) -> bool {
 }
 
 /// The stage that somebody enters by entering a zone.
-fn enter(generation: &Generation, record: &mut Record, zone: u16) -> Option<u8> {
+fn enter(generation: &Generation, record: &mut Record, allowed: u8, zone: u16) -> Option<u8> {
     let category_value = generation.zone_category(zone);
     let mut attributes = Attributes::default();
-    record.describe(&mut attributes);
+    record.describe(allowed, &mut attributes);
     attributes.set_category(Category::Zone, zone + 1);
     attributes.set_category(Category::ZoneCategory, category_value);
     let category = category_value.checked_sub(1).unwrap_or(u16::MAX);

@@ -13,7 +13,7 @@ use super::novelty::Novelty;
 use super::record::{Record, TAGS_PER_CUSTOMER_MAX};
 use super::registering::{Refusals, Taken};
 use super::{Engine, Generation};
-use crate::model::{Outcome, OutcomeKind, Property, Purpose, Signal, SignalKind, TagId, TagRefusal, Timestamp, Value};
+use crate::model::{Outcome, OutcomeKind, Property, Signal, SignalKind, TagId, TagRefusal, Timestamp, Value};
 use crate::planted::{Bug, planted};
 
 /// When something is applied, and as which record of a journal.
@@ -26,15 +26,18 @@ pub struct Journaled {
     /// Of a signal: which of its tags, from bit 0, and keys, from bit 8, somebody else carried when it was taken, so that
     /// they were refused. The other may have been erased since.
     pub refused: u16,
+    /// The date when it was taken, in seconds since 1970-01-01 UTC.
+    pub date_s: u32,
 }
 
 impl Journaled {
     /// Something that no journal has.
-    pub(super) const fn nowhere(at: Timestamp) -> Self {
+    pub(super) const fn nowhere(at: Timestamp, date_s: u32) -> Self {
         Self {
             at,
             position: UNJOURNALED,
             refused: 0,
+            date_s,
         }
     }
 }
@@ -100,6 +103,18 @@ pub enum SignalError {
     /// The person would carry more tags than one may.
     #[error("a customer carries at most {TAGS_PER_CUSTOMER_MAX} tags; give one back before registering another")]
     TooManyTags,
+    /// It was made before what is remembered of ids, so it may have been applied.
+    #[error("the signal was made before what is remembered of message ids; it may have been applied")]
+    TooOld,
+    /// A consent is of a day to come.
+    #[error("a consent is dated later than the gateway's clock shows; given_unix_s is expected to have passed")]
+    ConsentAhead,
+    /// A consent ends before it begins.
+    #[error("a consent ends before it was given; until_unix_s is expected to be later than given_unix_s")]
+    ConsentEndsFirst,
+    /// A consent is older than the person's last word.
+    #[error("a consent is dated before the person's last word on its purpose")]
+    ConsentOutdated,
 }
 
 /// An outcome cannot be applied.
@@ -147,9 +162,18 @@ impl Engine {
     ///
     /// # Errors
     /// [`SignalError`] when it cannot be applied.
-    pub fn check_signal(&self, customer: CustomerSlot, signal: &Signal<'_>) -> Result<Novelty, SignalError> {
+    pub fn check_signal(
+        &self,
+        now: Timestamp,
+        customer: CustomerSlot,
+        signal: &Signal<'_>,
+    ) -> Result<Novelty, SignalError> {
         self.check_room(customer, signal)?;
-        novelty(self.recent.look(self.signal_applied(customer, signal)?))
+        let novelty = self.novelty(self.signal_applied(customer, signal)?, signal)?;
+        if novelty == Novelty::New {
+            self.check_consents(self.date_s(now), customer, &signal.consents)?;
+        }
+        Ok(novelty)
     }
 
     /// Applies a signal that was checked and that the journal took. One that was applied before, as its position says,
@@ -165,7 +189,9 @@ impl Engine {
         speaker: Speaker,
     ) -> Result<SignalOutcome, SignalError> {
         // After a restart the window may know it already, because it was saved later than the person.
-        let _known = self.recent.insert(self.signal_applied(customer, signal)?);
+        let _known = self
+            .recent
+            .insert(self.signal_applied(customer, signal)?, record.date_s);
         self.carry_out(record, customer, signal, speaker)
     }
 
@@ -176,9 +202,15 @@ impl Engine {
         signal: &Signal<'_>,
         speaker: Speaker,
     ) -> Result<SignalOutcome, SignalError> {
-        self.check_room(customer, signal)?;
-        match novelty(self.recent.insert(self.signal_applied(customer, signal)?))? {
-            Novelty::New => self.carry_out(Journaled::nowhere(now), customer, signal, speaker),
+        if self.check_signal(now, customer, signal)? == Novelty::Duplicate {
+            return Ok(SignalOutcome::duplicate());
+        }
+        let record = Journaled::nowhere(now, self.date_s(now));
+        match novelty(
+            self.recent
+                .insert(self.signal_applied(customer, signal)?, record.date_s),
+        )? {
+            Novelty::New => self.carry_out(record, customer, signal, speaker),
             Novelty::Duplicate => Ok(SignalOutcome::duplicate()),
         }
     }
@@ -225,19 +257,15 @@ impl Engine {
         speaker: Speaker,
     ) -> Result<SignalOutcome, SignalError> {
         let event = event_of(generation, signal);
-        let learned = self.write(customer, |record| {
-            let located_before = record.allows(Purpose::Location);
-            learn(generation, record, signal, event);
-            (
-                advance(generation, record, event),
-                located_before,
-                record.allows(Purpose::Location),
-            )
+        self.end_location(record.date_s, generation, customer);
+        let learned = self.write(customer, |known| {
+            self.take_consents(record.date_s, generation, (customer, known), &signal.consents);
+            learn(generation, known, signal, event);
+            let allowed = self.allowed_on(record.date_s, generation, (customer, known));
+            advance(generation, known, allowed, event)
         });
-        let (entered_stage, located_before, is_located) = learned.ok_or(SignalError::NoCustomer)?;
-        if located_before && !is_located {
-            self.withdraw_location(customer);
-        }
+        let entered_stage = learned.ok_or(SignalError::NoCustomer)?;
+        self.end_location(record.date_s, generation, customer);
         let mut outcome = SignalOutcome {
             entered_stage,
             ..SignalOutcome::default()
@@ -252,12 +280,18 @@ impl Engine {
     ///
     /// # Errors
     /// [`OutcomeError`] when it is about no decision or action of this person.
-    pub fn on_outcome(&self, customer: CustomerSlot, outcome: &Outcome<'_>) -> Result<Novelty, OutcomeError> {
+    pub fn on_outcome(
+        &self,
+        now: Timestamp,
+        customer: CustomerSlot,
+        outcome: &Outcome<'_>,
+    ) -> Result<Novelty, OutcomeError> {
         self.check_made(customer, outcome)?;
-        if self.recent.insert(self.outcome_applied(customer, outcome)) != SeenBefore::New {
+        let date_s = self.date_s(now);
+        if self.recent.insert(self.outcome_applied(customer, outcome), date_s) != SeenBefore::New {
             return Ok(Novelty::Duplicate);
         }
-        self.respond(customer, outcome);
+        self.respond(date_s, customer, outcome);
         Ok(Novelty::New)
     }
 
@@ -275,9 +309,11 @@ impl Engine {
 
     /// Applies an outcome that was checked and that the journal took; see [`Engine::apply_signal`].
     pub fn apply_outcome(&self, record: Journaled, customer: CustomerSlot, outcome: &Outcome<'_>) {
-        let _known = self.recent.insert(self.outcome_applied(customer, outcome));
+        let _known = self
+            .recent
+            .insert(self.outcome_applied(customer, outcome), record.date_s);
         if record.position > self.ledger.applied(customer) {
-            self.respond(customer, outcome);
+            self.respond(record.date_s, customer, outcome);
             self.ledger.set_applied(customer, record.position);
         }
     }
@@ -295,7 +331,7 @@ impl Engine {
         is_known.then_some(()).ok_or(OutcomeError::UnknownAction)
     }
 
-    fn respond(&self, customer: CustomerSlot, outcome: &Outcome<'_>) {
+    fn respond(&self, date_s: u32, customer: CustomerSlot, outcome: &Outcome<'_>) {
         let generation = self.generation.load();
         let event = generation.event(match outcome.kind {
             OutcomeKind::Impression => "Answer Shown",
@@ -312,7 +348,8 @@ impl Engine {
         self.write(customer, |record| {
             let spec = generation.spec();
             customer::apply_event(record, &spec.traits, &spec.vocabulary.tiers, event, &properties);
-            advance(&generation, record, Some(event))
+            let allowed = self.allowed_on(date_s, &generation, (customer, record));
+            advance(&generation, record, allowed, Some(event))
         });
     }
 }
@@ -338,9 +375,6 @@ pub(super) const fn novelty(seen: SeenBefore) -> Result<Novelty, SignalError> {
 fn learn(generation: &Generation, record: &mut Record, signal: &Signal<'_>, event: Option<u16>) {
     let spec = generation.spec();
     record.set_known();
-    for consent in &signal.consents {
-        record.set_consent(consent.purpose, consent.allowed);
-    }
     if matches!(signal.kind, SignalKind::Identify | SignalKind::Group) {
         customer::apply_traits(record, &spec.traits, &spec.vocabulary.tiers, &signal.properties);
     }
@@ -353,10 +387,10 @@ fn learn(generation: &Generation, record: &mut Record, signal: &Signal<'_>, even
 }
 
 /// Moves a person to the stage that an event leads to.
-fn advance(generation: &Generation, record: &mut Record, event: Option<u16>) -> Option<u8> {
+fn advance(generation: &Generation, record: &mut Record, allowed: u8, event: Option<u16>) -> Option<u8> {
     let event = event.filter(|_| !planted(Bug::StageNotFollowed))?;
     let mut attributes = Attributes::default();
-    record.describe(&mut attributes);
+    record.describe(allowed, &mut attributes);
     attributes.set_category(Category::Event, event + 1);
     let entered = generation
         .journey

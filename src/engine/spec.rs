@@ -238,8 +238,11 @@ pub struct Settings {
     pub capacity_half_s: f32,
     /// Answers below this priority are not given; default 0.
     pub priority_floor: f32,
-    /// Purposes that a new customer has allowed, as bits of [`Purpose::bit`]; default: service only.
+    /// Purposes that are allowed of whoever never spoke about them, as bits of [`Purpose::bit`]; default: service only.
     pub consent_default: u8,
+    /// Days that a consent lasts at most; default 730, two years. Longer: people are asked less often; shorter: a consent
+    /// that was given for longer ends earlier, also one that is known.
+    pub consent_days_max: u32,
     /// Customers that fit; default 1,000,000.
     pub customers_max: u32,
     /// Registered tags that fit; default 131,072.
@@ -271,6 +274,14 @@ pub struct StaySettings {
     pub dwell_s: u32,
     /// A stay that ends before this was a passing by.
     pub passed_by_s: u32,
+}
+
+impl Settings {
+    /// Seconds that a consent lasts at most.
+    #[must_use]
+    pub const fn consent_s_max(&self) -> u32 {
+        self.consent_days_max.saturating_mul(86_400)
+    }
 }
 
 impl Spec {
@@ -310,6 +321,7 @@ impl Default for Settings {
             capacity_half_s: 300.0,
             priority_floor: 0.0,
             consent_default: Purpose::Service.bit(),
+            consent_days_max: 730,
             customers_max: 1_000_000,
             tags_max: 131_072,
             phase: None,

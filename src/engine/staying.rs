@@ -73,9 +73,8 @@ impl Engine {
 
     /// Whether a customer allows being located, so that others may be told where they are.
     #[must_use]
-    pub fn is_locatable(&self, customer: CustomerSlot) -> bool {
-        let record = self.record(customer);
-        record.is_some_and(|record| record.allows(Purpose::Location))
+    pub fn is_locatable(&self, now: Timestamp, customer: CustomerSlot) -> bool {
+        self.allows(now, customer, Purpose::Location)
     }
 
     /// Of several tags of a person one leads: they are where it is. The fix of the leading tag, when it is not this one

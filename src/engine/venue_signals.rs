@@ -48,8 +48,11 @@ impl Engine {
     /// # Errors
     /// [`VenueSignalError`] when it cannot be applied; nothing changed then.
     pub fn on_venue_signal(&self, now: Timestamp, signal: &Signal<'_>) -> Result<SignalOutcome, VenueSignalError> {
-        let event = self.venue_event(signal)?;
-        match novelty(self.recent.insert(event.applied))? {
+        let (novelty_before, event) = self.check_venue_signal(signal)?;
+        if novelty_before == Novelty::Duplicate {
+            return Ok(SignalOutcome::duplicate());
+        }
+        match novelty(self.recent.insert(event.applied, self.date_s(now)))? {
             Novelty::New => {
                 self.change_venue(now, &event.change);
                 Ok(SignalOutcome::default())
@@ -64,13 +67,13 @@ impl Engine {
     /// [`VenueSignalError`] when it cannot be applied.
     pub fn check_venue_signal(&self, signal: &Signal<'_>) -> Result<(Novelty, VenueEvent), VenueSignalError> {
         let event = self.venue_event(signal)?;
-        Ok((novelty(self.recent.look(event.applied))?, event))
+        Ok((self.novelty(event.applied, signal)?, event))
     }
 
     /// Applies what the venue said and the journal took; see [`Engine::apply_signal`]. A place, want or phase that the
     /// pack has no longer is passed over.
     pub fn apply_venue_event(&self, record: Journaled, event: &VenueEvent) {
-        let _known: SeenBefore = self.recent.insert(event.applied);
+        let _known: SeenBefore = self.recent.insert(event.applied, record.date_s);
         if record.position > self.ledger.venue_applied() {
             self.change_venue(record.at, &event.change);
             self.ledger.set_venue_applied(record.position);

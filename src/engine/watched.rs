@@ -162,10 +162,7 @@ impl Engine {
         if owner != customer {
             return Err(WatchError::CarriedByAnother);
         }
-        if !self
-            .record(owner)
-            .is_some_and(|record| record.allows(Purpose::Location))
-        {
+        if !self.allows(now, owner, Purpose::Location) {
             return Err(WatchError::NoConsent);
         }
         self.keep_watching(now, handle)?;

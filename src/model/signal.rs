@@ -12,6 +12,8 @@ pub const PROPERTIES_LEN_MAX: usize = 32;
 pub struct Signal<'a> {
     /// Chosen by the sender; the same id is applied once.
     pub message_id: &'a str,
+    /// When it was made, by the sender's clock, in milliseconds since 1970-01-01 UTC; 0: the sender has none.
+    pub made_unix_ms: u64,
     /// Which of the Segment Spec's calls it is.
     pub kind: SignalKind,
     /// The event of a `track`, the name of a `page` or `screen`; else empty.
@@ -120,6 +122,23 @@ pub struct Consent {
     pub purpose: Purpose,
     /// Allowed, or withdrawn.
     pub allowed: bool,
+    /// When the person said so, in seconds since 1970-01-01 UTC; 0: when it is taken.
+    pub given_unix_s: u32,
+    /// When it ends, in seconds since 1970-01-01 UTC; 0: as late as the pack lets it.
+    pub until_unix_s: u32,
+}
+
+impl Consent {
+    /// One that is said at the moment, and ends as late as the pack lets it.
+    #[must_use]
+    pub const fn new(purpose: Purpose, allowed: bool) -> Self {
+        Self {
+            purpose,
+            allowed,
+            given_unix_s: 0,
+            until_unix_s: 0,
+        }
+    }
 }
 
 /// What data about a person may be used for.

@@ -62,6 +62,7 @@ impl Gateway {
         let engine = Engine::new(generation).map_err(|error| NoEngine(error.to_string()))?;
         let customer = engine.customer("walker").map_err(|error| NoEngine(error.to_string()))?;
         let identify = Signal {
+            made_unix_ms: 0,
             message_id: "registered",
             kind: SignalKind::Identify,
             name: "",
@@ -70,10 +71,7 @@ impl Gateway {
             anonymous_id: "",
             tags: vec![TagId::new(TagKind::Address, &TAG).map_err(|error| NoEngine(error.to_string()))?],
             keys: Vec::new(),
-            consents: vec![Consent {
-                purpose: Purpose::Location,
-                allowed: true,
-            }],
+            consents: vec![Consent::new(Purpose::Location, true)],
         };
         engine
             .on_signal(at(0), customer, &identify)

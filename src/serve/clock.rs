@@ -22,6 +22,8 @@ pub struct Clock {
     source: Source,
     /// What it showed when it started.
     shown: Timestamp,
+    /// What the wall clock showed then, in milliseconds since 1970-01-01 UTC.
+    started_unix_ms: u64,
     speed: f64,
 }
 
@@ -54,6 +56,7 @@ impl Clock {
         Self {
             source: Source::Machine(instant()),
             shown: Timestamp::default(),
+            started_unix_ms: unix_ms(),
             speed,
         }
     }
@@ -65,6 +68,7 @@ impl Clock {
         Self {
             source: Source::Runtime(tokio::time::Instant::now(), unix_ms),
             shown: Timestamp::default(),
+            started_unix_ms: unix_ms.load(Ordering::Relaxed),
             speed: 1.0,
         }
     }
@@ -140,6 +144,30 @@ impl Clock {
         }
     }
 
+    /// The date, in seconds since 1970-01-01 UTC, for what ends on a date: what the wall clock shows, or what it showed at
+    /// the start and the time since, whichever is later. So nothing that has ended comes back when the clock is set back.
+    #[must_use]
+    pub fn date_s(&self) -> u64 {
+        let since_start = match self.source {
+            Source::Machine(origin) => instant().saturating_duration_since(origin),
+            Source::Runtime(origin, _) => origin.elapsed(),
+            // What is told has nothing to do with a calendar.
+            Source::Told(_) => Duration::ZERO,
+        };
+        let since_start_ms = u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX);
+        let steady_ms = self.started_unix_ms.saturating_add(since_start_ms);
+        self.unix_ms().max(steady_ms) / 1_000
+    }
+
+    /// The same clock, by which the date at its start was at least this, in milliseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn dated_from(self, unix_ms: u64) -> Self {
+        Self {
+            started_unix_ms: self.started_unix_ms.max(unix_ms),
+            ..self
+        }
+    }
+
     /// What the wall clock showed at a moment of this clock that has passed, in milliseconds since 1970-01-01 UTC.
     #[must_use]
     pub fn unix_ms_of(&self, moment: Timestamp) -> u64 {
@@ -202,6 +230,21 @@ mod tests {
         assert!(clock.not_before(later).now() >= later);
         let resumed = clock.not_before(later).not_before(Timestamp::from_millis(5));
         assert!(resumed.now() >= later, "never back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_date_goes_on_when_the_wall_clock_is_set_back_and_with_it_when_it_is_set_ahead() {
+        let wall = Box::leak(Box::new(AtomicU64::new(1_000_000)));
+        let clock = Clock::of_runtime(wall);
+        assert_eq!(clock.date_s(), 1_000);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        wall.store(0, Ordering::Relaxed);
+        assert_eq!(clock.date_s(), 1_010, "set back");
+        wall.store(5_000_000, Ordering::Relaxed);
+        assert_eq!(clock.date_s(), 5_000, "set ahead");
+        wall.store(1_010_000, Ordering::Relaxed);
+        assert_eq!(clock.date_s(), 1_010, "and set right again");
+        assert_eq!(clock.dated_from(2_000_000).date_s(), 2_010, "a journal knows better");
     }
 
     #[test]

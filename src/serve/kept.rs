@@ -1,7 +1,7 @@
 //! What the state of a gateway that runs can be asked: what was read back, what is known of a person, and their erasure.
 
 use super::Gateway;
-use super::durable::{EraseError, Recovered};
+use super::durable::{EraseError, Proof, Recovered};
 use crate::engine::KnownPerson;
 use crate::journal::Counts;
 
@@ -19,12 +19,24 @@ impl Gateway {
     }
 
     /// Erases a customer: from memory at once, and from the state folder with every copy of it, by destroying their key.
-    /// Returns when that is durable; blocks for a sync of the disk or two.
+    /// Returns when that is durable; blocks for a sync of the disk or two. What is kept of it is when, who asked for it and
+    /// why; the reason must not name the customer.
     ///
     /// # Errors
     /// [`EraseError`].
-    pub fn erase(&self, customer: &str) -> Result<(), EraseError> {
-        self.keeper.erase(self.clock.now(), customer)
+    pub fn erase(&self, customer: &str, who: &str, why: &str) -> Result<(), EraseError> {
+        let proof = Proof {
+            unix_s: self.clock.unix_s(),
+            who: who.to_owned(),
+            why: why.to_owned(),
+        };
+        self.keeper.erase(self.clock.now(), customer, proof)
+    }
+
+    /// How many people were erased, and the latest proofs of it, oldest first.
+    #[must_use]
+    pub fn erasures(&self) -> (u64, Vec<Proof>) {
+        self.keeper.erasures()
     }
 
     /// Everything that is known of a customer; `None` when nobody knows them.

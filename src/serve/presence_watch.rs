@@ -165,7 +165,7 @@ impl Subject {
 
 /// The event as the contract says it; `None` when it is not to be told any more.
 fn message(shared: &Shared, generation: &Generation, event: &PresenceEvent) -> Option<v1::PresenceEvent> {
-    if event.end != Some(StayEnd::NotLocated) && !shared.engine.is_locatable(event.customer) {
+    if event.end != Some(StayEnd::NotLocated) && !shared.engine.is_locatable(shared.clock.now(), event.customer) {
         return None;
     }
     Some(v1::PresenceEvent {

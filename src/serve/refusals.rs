@@ -58,6 +58,10 @@ fn signal_error(error: &SignalError) -> v1::Error {
         SignalError::Conflict => ErrorCode::MessageIdConflict,
         SignalError::NoCustomer => ErrorCode::UnknownSubject,
         SignalError::TooManyTags => ErrorCode::TooManyIdentities,
+        SignalError::TooOld => ErrorCode::TooOld,
+        SignalError::ConsentAhead | SignalError::ConsentEndsFirst | SignalError::ConsentOutdated => {
+            ErrorCode::InvalidField
+        }
     };
     v1::Error::because(code, error.to_string())
 }

@@ -56,6 +56,8 @@ pub(super) fn share(
     overload: &Arc<Overload>,
 ) -> (Arc<Shared>, watch::Sender<Stage>) {
     let (stage, stage_receiver) = watch::channel(Stage::Recovering);
+    // Before anybody asks; from the first tick on it is told again and again.
+    opened.engine.set_date(opened.clock.now(), opened.clock.date_s());
     let hub_book = HubBook::new(opened.engine.generation().venue().hubs.len());
     let shared = Shared {
         engine: Arc::clone(&opened.engine),

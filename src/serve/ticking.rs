@@ -1,4 +1,5 @@
-//! Tells the engine that time passes, once in each step of the locator, and what time of day it is in the venue.
+//! Tells the engine that time passes, once in each step of the locator, what date it is, and what time of day it is in the
+//! venue.
 //!
 //! The time of day comes from the machine's wall clock and the map's time zone, also on a test clock: it is for
 //! opening hours and dayparts, which nothing else here knows.
@@ -22,6 +23,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         ticks.tick().await;
         let time = venue_time(zone.as_ref(), shared.clock.unix_s());
+        shared.engine.set_date(shared.clock.now(), shared.clock.date_s());
         shared.engine.tick(shared.clock.now(), time, |change| {
             if change.to.is_some() {
                 shared.subscribers.wake(change.customer);

@@ -33,6 +33,7 @@ pub fn read_signal(signal: &v1::Signal) -> Result<Signal<'_>, WireError> {
     at_most_entries("consents", signal.consents.len(), CONSENTS_MAX)?;
     Ok(Signal {
         message_id: &signal.message_id,
+        made_unix_ms: signal.timestamp_unix_ms,
         kind: signal_kind(signal.kind())?,
         name: &signal.name,
         properties: signal.properties.iter().map(read_property).collect::<Result<_, _>>()?,
@@ -209,10 +210,23 @@ fn read_consent(consent: &v1::Consent) -> Result<Consent, WireError> {
         v1::Purpose::Research => Purpose::Research,
         v1::Purpose::Location => Purpose::Location,
     };
+    if !consent.allowed && consent.until_unix_s != 0 {
+        return Err(WireError::Value {
+            field: "until_unix_s",
+            expected: "0 of a withdrawal",
+        });
+    }
     Ok(Consent {
         purpose,
         allowed: consent.allowed,
+        given_unix_s: date("given_unix_s", consent.given_unix_s)?,
+        until_unix_s: date("until_unix_s", consent.until_unix_s)?,
     })
+}
+
+fn date(field: &'static str, unix_s: u64) -> Result<u32, WireError> {
+    let expected = "seconds since 1970, below 2^32";
+    u32::try_from(unix_s).map_err(|_| WireError::Value { field, expected })
 }
 
 const fn at_most_entries(field: &'static str, len: usize, len_max: usize) -> Result<(), WireError> {

@@ -52,6 +52,7 @@ fn no_type_of_the_model_shows_a_person() {
         value: Value::Text(CANARY),
     };
     let signal = Signal {
+        made_unix_ms: 0,
         message_id: CANARY,
         kind: SignalKind::Track,
         name: CANARY,
@@ -60,10 +61,7 @@ fn no_type_of_the_model_shows_a_person() {
         anonymous_id: CANARY,
         tags: vec![tag()],
         keys: vec![TagKey::Resolving(SecretKey::new(KEY))],
-        consents: vec![Consent {
-            purpose: Purpose::Location,
-            allowed: true,
-        }],
+        consents: vec![Consent::new(Purpose::Location, true)],
     };
     case("a signal", &signal);
     case("a property", &property);

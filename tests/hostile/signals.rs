@@ -68,7 +68,14 @@ fn beacon(rotation_exponent: u32) -> Vec<v1::Tag> {
 }
 
 fn consents(purpose: i32, count: usize) -> Vec<v1::Consent> {
-    vec![v1::Consent { purpose, allowed: true }; count]
+    vec![
+        v1::Consent {
+            purpose,
+            allowed: true,
+            ..v1::Consent::default()
+        };
+        count
+    ]
 }
 
 /// The field that a signal is refused for; `None`: it is read.
@@ -421,7 +428,7 @@ fn an_outcome_is_about_a_decision_of_ones_own() {
     ];
     for (customer, outcome, expected) in cases {
         assert_eq!(
-            scene.world.engine.on_outcome(customer, &outcome),
+            scene.world.engine.on_outcome(scene.world.now(), customer, &outcome),
             Err(expected),
             "{outcome:?}"
         );

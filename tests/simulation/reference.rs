@@ -17,7 +17,10 @@ use nextbest_venue::{LevelIx, PlaceIx, ZoneIx};
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) stage: u8,
-    consents: u8,
+    /// By purpose, once they spoke about it: until when it is allowed, in seconds; `None`: withdrawn.
+    consents: HashMap<Purpose, Option<u32>>,
+    /// The second on the clock at which something happens to them.
+    pub(crate) date_s: u32,
     tier: u16,
     flags: HashMap<u8, bool>,
     numbers: HashMap<u8, f32>,
@@ -61,10 +64,11 @@ impl Way {
 }
 
 impl Person {
-    pub(crate) fn new(spec: &Spec) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             stage: 0,
-            consents: spec.settings.consent_default,
+            consents: HashMap::new(),
+            date_s: 0,
             tier: 0,
             flags: HashMap::new(),
             numbers: HashMap::new(),
@@ -78,12 +82,13 @@ impl Person {
     /// An `identify`.
     pub(crate) fn identify(&mut self, spec: &Spec, properties: &[Property<'_>], consents: &[Consent]) {
         for consent in consents {
-            let bit = consent.purpose.bit();
-            self.consents = if consent.allowed {
-                self.consents | bit
-            } else {
-                self.consents & !bit
+            let longest_s = self.date_s + spec.settings.consent_days_max * 86_400;
+            let until_s = match consent.until_unix_s {
+                0 => longest_s,
+                until_s => until_s.min(longest_s),
             };
+            self.consents
+                .insert(consent.purpose, consent.allowed.then_some(until_s));
         }
         for known in spec.traits.iter().filter(|known| known.update == TraitUpdate::Set) {
             if let Some(value) = value_of(properties, &known.name) {
@@ -176,6 +181,14 @@ impl Person {
         }
     }
 
+    /// Whether they allow a purpose at the moment.
+    fn allows(&self, spec: &Spec, purpose: Purpose) -> bool {
+        match self.consents.get(&purpose) {
+            None => spec.settings.consent_default & purpose.bit() != 0,
+            Some(until_s) => until_s.is_some_and(|until_s| self.date_s < until_s),
+        }
+    }
+
     /// What conditions read of the person alone.
     fn attributes(&self, spec: &Spec) -> Attributes {
         let mut attributes = Attributes::default();
@@ -197,7 +210,7 @@ impl Person {
         }
         attributes.set_quantity(Quantity::Mood, 0.0);
         for purpose in Purpose::ALL {
-            attributes.set_truth(Truth::Consent(purpose), self.consents & purpose.bit() != 0);
+            attributes.set_truth(Truth::Consent(purpose), self.allows(spec, purpose));
         }
         for (segment, of) in (0_u8..).zip(&spec.segments) {
             let is_member = of.when.holds(&attributes);
@@ -216,6 +229,7 @@ impl Person {
         query: &Query<'_>,
     ) -> Option<Best> {
         let spec = generation.spec();
+        self.date_s = now.as_secs();
         let locale = generation.locale_for("en");
         let mut attributes = self.attributes(spec);
         let index_of = |names: &[String], name: &str| match name {
@@ -281,7 +295,7 @@ impl Person {
         let is_capped = action.cap.is_some_and(|cap| {
             given.count() >= usize::from(cap.times) || self.contacts(generation.spec(), now) >= CONTACTS_LEN_MAX
         });
-        if !answers || self.consents & action.purpose.bit() == 0 || is_capped {
+        if !answers || !self.allows(generation.spec(), action.purpose) || is_capped {
             return None;
         }
         let way = if action.places.is_empty() {

@@ -180,10 +180,7 @@ pub(crate) fn populate(engine: &Engine, people: u32, located: u32) -> Vec<Custom
             .then(|| super::world::tag_id(number))
             .into_iter()
             .collect();
-        let consents = vec![Consent {
-            purpose: Purpose::Location,
-            allowed: true,
-        }];
+        let consents = vec![Consent::new(Purpose::Location, true)];
         let message_id = format!("i{number}");
         let identify = Signal {
             tags,

@@ -140,7 +140,7 @@ impl World {
     /// Somebody who agreed to everything; `tag` is what they carry.
     pub(crate) fn customer(&mut self, id: &str, tag: Option<u32>) -> CustomerSlot {
         let customer = self.engine.customer(id).unwrap();
-        let consents = Purpose::ALL.map(|purpose| Consent { purpose, allowed: true }).to_vec();
+        let consents = Purpose::ALL.map(|purpose| Consent::new(purpose, true)).to_vec();
         let tags = tag.map(tag_id).into_iter().collect();
         self.signal(
             customer,
@@ -175,7 +175,7 @@ impl World {
 
     /// Allows or withdraws a purpose.
     pub(crate) fn consent(&mut self, customer: CustomerSlot, purpose: Purpose, allowed: bool) {
-        let consents = vec![Consent { purpose, allowed }];
+        let consents = vec![Consent::new(purpose, allowed)];
         self.signal(
             customer,
             Signal {
@@ -346,6 +346,7 @@ pub(crate) fn signal<'a>(
     properties: &[Property<'a>],
 ) -> Signal<'a> {
     Signal {
+        made_unix_ms: 0,
         message_id,
         kind,
         name,

@@ -116,6 +116,7 @@ fn identify(customer: &str, tag: Tag) -> Signal {
             .map(|purpose| Consent {
                 purpose: purpose.into(),
                 allowed: true,
+                ..Consent::default()
             })
             .into(),
         channel: "store".into(),

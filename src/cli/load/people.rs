@@ -99,6 +99,7 @@ fn identify(number: u32) -> v1::Signal {
     let consent = |purpose: v1::Purpose| v1::Consent {
         purpose: purpose.into(),
         allowed: true,
+        ..v1::Consent::default()
     };
     v1::Signal {
         message_id: format!("load-identify-{number}"),

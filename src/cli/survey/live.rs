@@ -80,6 +80,7 @@ impl Live {
             consents: vec![v1::Consent {
                 purpose: v1::Purpose::Location.into(),
                 allowed: true,
+                ..v1::Consent::default()
             }],
             ..v1::Signal::default()
         };

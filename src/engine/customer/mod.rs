@@ -19,7 +19,7 @@ use dashmap::mapref::entry::Entry;
 use foldhash::fast::RandomState;
 use thiserror::Error;
 
-pub use recent::{Applied, Recent, Seen, WINDOW_PARTS};
+pub use recent::{Applied, Horizon, Recent, Seen, WINDOW_PARTS};
 pub use tags::{TAG_NONE, TagHandle, Tags};
 pub use traits::{apply_event, apply_traits};
 

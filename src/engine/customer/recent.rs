@@ -5,6 +5,10 @@
 //! at most `len_max` of the latest ids are known, in bounded memory. A generation lies in parts by the highest bits of
 //! the id, so that neither growing nor copying one for a snapshot takes long; the window is saved part by part, the
 //! younger first, because an id only ever goes from the younger to the older.
+//!
+//! With each generation goes the date of its latest id. When one is forgotten, that date becomes the horizon: every id
+//! that was applied after it is known, so that what was made after it is applied once, and what was made before is for
+//! the caller to refuse. Dates are seconds since 1970-01-01 UTC.
 
 use std::collections::HashMap;
 #[expect(
@@ -44,6 +48,18 @@ pub struct Applied {
     pub content: u64,
 }
 
+/// Dates of the latest id of those that are forgotten, of the older generation and of the younger, in seconds since
+/// 1970-01-01 UTC; 0: none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Horizon {
+    /// Of those that are forgotten.
+    pub forgotten_s: u32,
+    /// Of the older generation.
+    pub older_s: u32,
+    /// Of the younger generation.
+    pub younger_s: u32,
+}
+
 /// The message ids of late.
 pub struct Recent {
     #[expect(clippy::disallowed_types, reason = "see the import")]
@@ -55,11 +71,15 @@ pub struct Recent {
 struct Generations {
     younger: Generation,
     older: Generation,
+    /// The date of the latest id that is forgotten.
+    forgotten_s: u32,
 }
 
 struct Generation {
     parts: [HashMap<u64, u64, RandomState>; PARTS],
     len: usize,
+    /// The date of its latest id.
+    latest_s: u32,
 }
 
 impl Default for Generation {
@@ -67,6 +87,7 @@ impl Default for Generation {
         Self {
             parts: std::array::from_fn(|_| HashMap::default()),
             len: 0,
+            latest_s: 0,
         }
     }
 }
@@ -81,12 +102,12 @@ impl Recent {
         }
     }
 
-    /// What is known of an id. It is remembered with this content when it is new.
-    pub fn insert(&self, applied: Applied) -> Seen {
+    /// What is known of an id. It is remembered with this content when it is new, as one of a date.
+    pub fn insert(&self, applied: Applied, date_s: u32) -> Seen {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = generations.look(applied);
         if seen == Seen::New {
-            generations.add(applied, self.half_len_max);
+            generations.add(applied, date_s, self.half_len_max);
         }
         seen
     }
@@ -96,6 +117,31 @@ impl Recent {
     pub fn look(&self, applied: Applied) -> Seen {
         let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         generations.look(applied)
+    }
+
+    /// Every id that was applied after this date is known; 0: every id.
+    #[must_use]
+    pub fn horizon_s(&self) -> u32 {
+        self.horizon().forgotten_s
+    }
+
+    /// The dates of the window.
+    #[must_use]
+    pub fn horizon(&self) -> Horizon {
+        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        Horizon {
+            forgotten_s: generations.forgotten_s,
+            older_s: generations.older.latest_s,
+            younger_s: generations.younger.latest_s,
+        }
+    }
+
+    /// Puts the dates of a window back. Later ones that are known stay.
+    pub fn restore_horizon(&self, horizon: Horizon) {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.forgotten_s = generations.forgotten_s.max(horizon.forgotten_s);
+        generations.older.latest_s = generations.older.latest_s.max(horizon.older_s);
+        generations.younger.latest_s = generations.younger.latest_s.max(horizon.younger_s);
     }
 
     /// One part of the window, of [`WINDOW_PARTS`], in the order of the ids.
@@ -121,7 +167,7 @@ impl Recent {
     /// Puts one part of a window back. What is known already stays; what has no room is left out.
     pub fn restore(&self, part: usize, entries: impl IntoIterator<Item = Applied>) {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let Generations { younger, older } = &mut *generations;
+        let Generations { younger, older, .. } = &mut *generations;
         let (into, other) = if part < PARTS {
             (younger, older)
         } else {
@@ -145,14 +191,16 @@ impl Generations {
         }
     }
 
-    fn add(&mut self, applied: Applied, half_len_max: usize) {
+    fn add(&mut self, applied: Applied, date_s: u32, half_len_max: usize) {
         if self.younger.len >= half_len_max {
+            self.forgotten_s = self.forgotten_s.max(self.older.latest_s);
             self.older = std::mem::take(&mut self.younger);
             if planted(Bug::MessageIdsForgottenAtOnce) {
                 self.older = Generation::default();
             }
         }
         self.younger.insert(applied);
+        self.younger.latest_s = self.younger.latest_s.max(date_s);
     }
 }
 
@@ -188,9 +236,9 @@ mod tests {
     fn an_id_is_new_once_and_another_content_is_a_conflict() {
         let recent = Recent::new(8);
         assert_eq!(recent.look(applied(1, 5)), Seen::New);
-        assert_eq!(recent.insert(applied(1, 5)), Seen::New);
-        assert_eq!(recent.insert(applied(1, 5)), Seen::Duplicate);
-        assert_eq!(recent.insert(applied(1, 6)), Seen::Conflict);
+        assert_eq!(recent.insert(applied(1, 5), 0), Seen::New);
+        assert_eq!(recent.insert(applied(1, 5), 0), Seen::Duplicate);
+        assert_eq!(recent.insert(applied(1, 6), 0), Seen::Conflict);
         assert_eq!(recent.look(applied(1, 6)), Seen::Conflict);
     }
 
@@ -198,10 +246,10 @@ mod tests {
     fn at_least_half_of_the_maximum_is_remembered_and_never_more_than_all() {
         let recent = Recent::new(8);
         for id in 0..100 {
-            assert_eq!(recent.insert(applied(id, 0)), Seen::New);
+            assert_eq!(recent.insert(applied(id, 0), 0), Seen::New);
             for back in 0..4.min(id) {
                 assert_eq!(
-                    recent.insert(applied(id - back, 0)),
+                    recent.insert(applied(id - back, 0), 0),
                     Seen::Duplicate,
                     "{back} before {id}"
                 );
@@ -215,7 +263,7 @@ mod tests {
     fn a_window_that_was_saved_and_put_back_forgets_at_the_same_moment() {
         let (before, after) = (Recent::new(100), Recent::new(100));
         for id in 0..180 {
-            before.insert(applied(id, id));
+            before.insert(applied(id, id), 0);
         }
         for part in 0..WINDOW_PARTS {
             after.restore(part, before.part(part));
@@ -224,7 +272,29 @@ mod tests {
             for known in 0..id {
                 assert_eq!(before.look(applied(known, known)), after.look(applied(known, known)));
             }
-            assert_eq!(before.insert(applied(id, id)), after.insert(applied(id, id)));
+            assert_eq!(before.insert(applied(id, id), 0), after.insert(applied(id, id), 0));
+        }
+    }
+
+    #[test]
+    fn whatever_was_applied_after_the_horizon_is_known_also_when_it_was_saved_between() {
+        let mut recent = Recent::new(8);
+        for id in 1..200_u32 {
+            assert_eq!(recent.insert(applied(id.into(), 0), id), Seen::New);
+            let horizon_s = recent.horizon_s();
+            assert!(
+                horizon_s < id && (id <= 8 || horizon_s >= id - 8),
+                "{horizon_s} at {id}"
+            );
+            for earlier in horizon_s + 1..=id {
+                assert_eq!(recent.look(applied(earlier.into(), 0)), Seen::Duplicate);
+            }
+            if id % 7 == 0 {
+                let restored = Recent::new(8);
+                (0..WINDOW_PARTS).for_each(|part| restored.restore(part, recent.part(part)));
+                restored.restore_horizon(recent.horizon());
+                recent = restored;
+            }
         }
     }
 }

@@ -83,8 +83,10 @@ struct Moment<'a> {
     now: Timestamp,
     generation: &'a Generation,
     record: Record,
-    /// Where the person is; `None`: not known, or too old.
+    /// Where the person is; `None`: not known, too old, or not for us to know.
     seen: Option<Seen>,
+    /// The purposes that the person allows, as bits.
+    allowed: u8,
     placement: u16,
     locale: LocaleIx,
     answers_len: usize,
@@ -119,7 +121,8 @@ impl Engine {
             now,
             generation,
             record,
-            seen: fresh(now, generation, &record),
+            seen: None,
+            allowed: self.allowed_on(self.date_s(now), generation, (customer, &record)),
             placement: generation.placement(query.placement),
             locale: if query.locale.is_empty() {
                 locale
@@ -128,6 +131,7 @@ impl Engine {
             },
             answers_len: (query.answers_max as usize).clamp(1, ANSWERS_MAX),
         };
+        moment.seen = fresh(&moment);
         self.describe(&moment, query, &mut scratch.attributes);
         self.say_where(&moment, &mut decision);
         generation.contexts.eligible(&scratch.attributes, &mut scratch.contexts);
@@ -162,7 +166,7 @@ impl Engine {
     /// Gathers the attributes that conditions read.
     fn describe(&self, moment: &Moment<'_>, query: &Query<'_>, attributes: &mut Attributes) {
         let generation = moment.generation;
-        moment.record.describe(attributes);
+        moment.record.describe(moment.allowed, attributes);
         for purpose in Purpose::ALL.into_iter().filter(|purpose| planted(unchecked(*purpose))) {
             attributes.set_truth(Truth::Consent(purpose), true);
         }
@@ -218,7 +222,7 @@ impl Engine {
             decision.zone_age_ms = decision.zone.map(|_| age_ms(moment.now, &seen));
             decision.zone_confidence = decision.zone.map(|_| seen.confidence.share());
         }
-        match (moment.seen, moment.record.seen()) {
+        match (moment.seen, moment.record.seen().filter(|_| moment.is_locatable())) {
             (Some(_), _) => {}
             (None, None) => decision.reasons.insert(Reason::PositionUnknown),
             (None, Some(stale)) => {
@@ -235,11 +239,18 @@ impl Engine {
     }
 }
 
-/// Where the person is, unless that is too long ago.
-fn fresh(now: Timestamp, generation: &Generation, record: &Record) -> Option<Seen> {
-    record.seen().filter(|seen| {
-        let is_fresh = age_ms(now, seen) <= generation.settings().position_ttl_ms;
-        is_fresh || planted(Bug::PositionNeverExpires)
+impl Moment<'_> {
+    /// Whether it is for us to know where the person is.
+    const fn is_locatable(&self) -> bool {
+        self.allowed & Purpose::Location.bit() != 0
+    }
+}
+
+/// Where the person is, unless that is too long ago or not for us to know.
+fn fresh(moment: &Moment<'_>) -> Option<Seen> {
+    moment.record.seen().filter(|seen| {
+        let is_fresh = age_ms(moment.now, seen) <= moment.generation.settings().position_ttl_ms;
+        moment.is_locatable() && (is_fresh || planted(Bug::PositionNeverExpires))
     })
 }
 

@@ -3,12 +3,12 @@
 //! | words | content | live only |
 //! |---|---|---|
 //! | 0 | version, the slab's | all |
-//! | 1 | stage u8, tier u8, level u8 (+1), consents u8, flags u32 | the level |
+//! | 1 | stage u8, tier u8, level u8 (+1), purposes allowed u8, flags u32 | the level |
 //! | 2 | segments, one bit each | |
 //! | 3 | zone u16 (+1), confidence u8 (1/255), leading tag 3 bits (+1), dwell 1 bit, 4 bits unused, step u32 | all |
 //! | 4 | east f32, north f32, metres | all |
 //! | 5 | step in which the zone was entered u32, accuracy u16 (decimetres), mood i16 (1/10,000) | all but the mood |
-//! | 6 | decisions made u32, 1 if anything is known u32 | |
+//! | 6 | decisions made u32, 1 bit if anything is known, purposes asked for 5 bits, first end of a consent 26 bits (64 s) | |
 //! | 7 | zone that was left when the tag went silent u16 (+1), unused u16, the fifth tag u32 (+1) | all |
 //! | 8-9 | text traits, u16 each | |
 //! | 10-13 | number traits, f32 each; 0 until set | |
@@ -43,6 +43,12 @@ const TAGS_AT: usize = 30;
 const LAPSED_AT: usize = 7;
 /// The tag that is apart from the others.
 const TAG_APART: usize = 4;
+/// Bits of word 6: where the purposes that were asked for begin, as many as there are, and where the end of the first
+/// consent does, without its lowest bits.
+const ASKED_AT: u32 = 33;
+const ASKED: u8 = 0b1_1111;
+const END_AT: u32 = 38;
+const END_SHIFT: u32 = 6;
 
 /// One customer's record, copied out of the slab or about to be written back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,31 +118,39 @@ impl Record {
         self.set_byte(1, tier);
     }
 
-    /// Allowed purposes, as bits of [`Purpose::bit`].
+    /// The purposes that the person has allowed, as bits of [`Purpose::bit`], whether or not that has ended.
     #[must_use]
     pub const fn consents(&self) -> u8 {
         (self.words[1] >> 24) as u8
     }
 
-    /// Sets all allowed purposes.
-    pub fn set_consents(&mut self, consents: u8) {
-        self.set_byte(3, consents);
-    }
-
-    /// Allows or withdraws a purpose.
-    pub fn set_consent(&mut self, purpose: Purpose, allowed: bool) {
-        let consents = self.consents();
-        self.set_consents(if allowed {
-            consents | purpose.bit()
-        } else {
-            consents & !purpose.bit()
-        });
-    }
-
-    /// Whether a purpose is allowed.
+    /// The purposes that the person has spoken about, as bits of [`Purpose::bit`]; of the others the pack says.
     #[must_use]
-    pub const fn allows(&self, purpose: Purpose) -> bool {
-        self.consents() & purpose.bit() != 0
+    pub const fn asked(&self) -> u8 {
+        (self.words[6] >> ASKED_AT) as u8 & ASKED
+    }
+
+    /// Sets what the person has spoken about, and what of it they have allowed.
+    pub fn set_consents(&mut self, asked: u8, allowed: u8) {
+        self.set_byte(3, allowed);
+        self.words[6] = self.words[6] & !((ASKED as u64) << ASKED_AT) | u64::from(asked & ASKED) << ASKED_AT;
+    }
+
+    /// The person allows a purpose, or withdraws it.
+    pub fn set_consent(&mut self, purpose: Purpose, allowed: bool) {
+        let (bit, asked, before) = (purpose.bit(), self.asked(), self.consents());
+        self.set_consents(asked | bit, if allowed { before | bit } else { before & !bit });
+    }
+
+    /// No consent of the person ends before this, in seconds since 1970-01-01 UTC.
+    #[must_use]
+    pub const fn consents_end_s(&self) -> u32 {
+        ((self.words[6] >> END_AT) as u32) << END_SHIFT
+    }
+
+    /// Says when the first consent of the person ends; kept to 64 s, never later.
+    pub fn set_consents_end_s(&mut self, end_s: u32) {
+        self.words[6] = self.words[6] & !(u64::MAX << END_AT) | u64::from(end_s >> END_SHIFT) << END_AT;
     }
 
     /// The flag traits, one bit each.
@@ -201,7 +215,7 @@ impl Record {
     /// Whether anything was ever learned about the person.
     #[must_use]
     pub const fn is_known(&self) -> bool {
-        self.words[6] >> 32 != 0
+        self.words[6] >> 32 & 1 != 0
     }
 
     /// Says that something was learned about the person.
@@ -317,8 +331,8 @@ impl Record {
     }
 
     /// Copies what conditions read into `attributes`; position, dwell and zone are for the caller, who knows the
-    /// time to live.
-    pub fn describe(&self, attributes: &mut Attributes) {
+    /// time to live, and so are the purposes that the person allows at the moment, as bits.
+    pub fn describe(&self, allowed: u8, attributes: &mut Attributes) {
         attributes.set_category(Category::Stage, u16::from(self.stage()) + 1);
         attributes.set_category(Category::Tier, u16::from(self.tier()));
         for slot in 0..TEXT_TRAITS_MAX as u8 {
@@ -328,7 +342,7 @@ impl Record {
             attributes.set_quantity(Quantity::Number(slot), self.number(slot));
         }
         attributes.set_quantity(Quantity::Mood, self.mood());
-        attributes.truths = Truth::pack(self.flags(), self.consents(), self.segments());
+        attributes.truths = Truth::pack(self.flags(), allowed, self.segments());
     }
 
     fn tag(&self, place: usize) -> u32 {
@@ -382,7 +396,10 @@ mod tests {
         };
         record.set_stage(3);
         record.set_tier(2);
-        record.set_consents(0b1_0001);
+        record.set_consents(0b1_0011, 0b1_0001);
+        record.set_known();
+        record.set_consents_end_s(u32::MAX);
+        assert_eq!(record.count_decision(), 1);
         record.set_flag(31, true);
         record.set_segments(1 << 63);
         record.set_mood(-0.5);
@@ -394,6 +411,14 @@ mod tests {
         record.set_contact(15, Some(Contact { key: 4, at_s: 8 }));
 
         assert_eq!((record.stage(), record.tier(), record.consents()), (3, 2, 0b1_0001));
+        assert_eq!((record.asked(), record.consents_end_s()), (0b1_0011, u32::MAX - 63));
+        assert!(record.is_known() && record.decisions() == 1);
+        record.set_consent(Purpose::Marketing, true);
+        assert_eq!((record.asked(), record.consents()), (0b1_0111, 0b1_0101));
+        record.set_consent(Purpose::Service, false);
+        assert_eq!((record.asked(), record.consents()), (0b1_0111, 0b1_0100));
+        record.set_consents_end_s(64);
+        assert_eq!((record.consents_end_s(), record.decisions()), (64, 1));
         assert_eq!((record.flags(), record.segments()), (1 << 31, 1 << 63));
         assert!((record.mood() + 0.5).abs() < 1e-3);
         assert_eq!(record.seen(), Some(seen));

@@ -246,7 +246,7 @@ mod tests {
         record.set_text(1, 2);
         record.set_flag(2, true);
         record.set_flag(3, true);
-        record.set_consents(0b101);
+        record.set_consents(0b111, 0b101);
         let record = Translation::between(&before, &after).record(&record);
         assert_eq!((record.stage(), record.tier(), record.consents()), (2, 2, 0b101));
         assert_eq!((record.number(4), record.number(0)), (7.0, 0.0));

@@ -2,7 +2,7 @@
 //!
 //! | bytes | content |
 //! |---|---|
-//! | 1 | version, 1 |
+//! | 1 | version, 2 |
 //! | 2 + n | the customer's id: length, UTF-8 |
 //! | 16 | the key by which message ids are remembered |
 //! | 4 | which words of the record follow, one bit each: those that are not 0 |
@@ -12,17 +12,23 @@
 //! | 1 | its key: 0 none, 1 resolving, 2 Eddystone-EID |
 //! | 16 | the key, if there is one |
 //! | 1 + 64 + 1 (+ 12) | of an Eddystone-EID: exponent; clock (moments in microseconds, seconds as f64); 1 and window and moment if it was heard |
+//! | 1 | the purposes that the person has spoken about, one bit each |
+//! | 4 + 4 each | when, and until when it is allowed: seconds since 1970-01-01 UTC |
+//!
+//! Version 1 ends with the tags: consents had no dates.
 //!
 //! Whoever holds these bytes can follow the person: they are written only under the person's own key.
 
 use super::StateError;
 use super::bytes::{Reader, Writer};
+use crate::engine::consents::{AllDates, Dates};
 use crate::engine::identity::{BeaconState, ClockState, KeyState};
 use crate::engine::ledger::PersonKey;
 use crate::engine::record::{RECORD_WORDS, Record, TAGS_PER_CUSTOMER_MAX};
-use crate::model::{SecretKey, TagId, TagKind, Timestamp};
+use crate::model::{Purpose, SecretKey, TagId, TagKind, Timestamp};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+const WITHOUT_DATES: u8 = 1;
 const KEY_NONE: u8 = 0;
 const KEY_RESOLVING: u8 = 1;
 const KEY_EPHEMERAL: u8 = 2;
@@ -38,6 +44,8 @@ pub struct PersonState {
     pub record: Record,
     /// The tags that they carry, at most [`TAGS_PER_CUSTOMER_MAX`].
     pub tags: Vec<TagState>,
+    /// When they spoke about purposes; `None`: it was written down before consents had dates.
+    pub dates: Option<AllDates>,
 }
 
 /// A tag that somebody carries.
@@ -61,6 +69,7 @@ impl PersonState {
         let tags = self.tags.get(..TAGS_PER_CUSTOMER_MAX).unwrap_or(&self.tags);
         out.u8(tags.len() as u8);
         tags.iter().for_each(|tag| put_tag(tag, &mut out));
+        put_dates(&self.dates.unwrap_or_default(), &mut out);
         out.0
     }
 
@@ -70,7 +79,11 @@ impl PersonState {
     /// [`StateError`] when the bytes are something else.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let mut from = Reader(bytes);
-        from.version(VERSION)?;
+        let has_dates = match from.u8()? {
+            VERSION => true,
+            WITHOUT_DATES => false,
+            found => return Err(StateError::Version { found, known: VERSION }),
+        };
         let id = from.text()?.to_owned();
         let key = PersonKey([from.u64()?, from.u64()?]);
         let record = durable(record(&mut from)?);
@@ -79,8 +92,33 @@ impl PersonState {
             tags => return Err(StateError::Number(tags, "number of tags")),
         };
         let tags = (0..tags_len).map(|_| tag(&mut from)).collect::<Result<_, _>>()?;
+        let dates = has_dates.then(|| dates(&mut from)).transpose()?;
         from.end()?;
-        Ok(Self { id, key, record, tags })
+        Ok(Self {
+            id,
+            key,
+            record,
+            tags,
+            dates,
+        })
+    }
+
+    /// Dates the consents of somebody who was written down before there were dates: what is otherwise than the pack says
+    /// of whoever never spoke was said by them, at the latest on this date.
+    pub fn date_consents(&mut self, consent_default: u8, date_s: u32) {
+        if self.dates.is_some() {
+            return;
+        }
+        let allowed = self.record.consents();
+        let asked = allowed ^ consent_default;
+        self.record.set_consents(asked, allowed & asked);
+        self.dates = Some(Purpose::ALL.map(|purpose| {
+            let is_allowed = allowed & purpose.bit() != 0;
+            (asked & purpose.bit() != 0).then_some(Dates {
+                given_unix_s: date_s,
+                until_unix_s: if is_allowed { u32::MAX } else { 0 },
+            })
+        }));
     }
 }
 
@@ -166,6 +204,33 @@ fn tag(from: &mut Reader<'_>) -> Result<TagState, StateError> {
     Ok(TagState { tag, key })
 }
 
+fn put_dates(dates: &AllDates, out: &mut Writer) {
+    let asked = Purpose::ALL.into_iter().zip(dates);
+    let asked = asked.filter(|(_, dates)| dates.is_some());
+    out.u8(asked.fold(0, |bits, (purpose, _)| bits | purpose.bit()));
+    for dates in dates.iter().flatten() {
+        out.u32(dates.given_unix_s);
+        out.u32(dates.until_unix_s);
+    }
+}
+
+fn dates(from: &mut Reader<'_>) -> Result<AllDates, StateError> {
+    let asked = from.u8()?;
+    if asked >> Purpose::ALL.len() != 0 {
+        return Err(StateError::Number(asked, "set of purposes"));
+    }
+    let mut dates = AllDates::default();
+    for (purpose, dates) in Purpose::ALL.into_iter().zip(&mut dates) {
+        if asked & purpose.bit() != 0 {
+            *dates = Some(Dates {
+                given_unix_s: from.u32()?,
+                until_unix_s: from.u32()?,
+            });
+        }
+    }
+    Ok(dates)
+}
+
 fn tag_id(from: &mut Reader<'_>) -> Result<TagId, StateError> {
     let kind = kind(from.u8()?)?;
     TagId::new(kind, from.take(kind.len())?).map_err(|_| StateError::Number(kind as u8, "identity"))
@@ -233,8 +298,8 @@ mod tests {
     use crate::engine::presence::{Confidence, Stay};
     use crate::engine::record::{Contact, Seen};
 
-    /// Written out by hand from the table above.
-    const GOLDEN: [&str; 5] = [
+    /// Written out by hand from the table above, of version 1.
+    const GOLDEN_WITHOUT_DATES: [&str; 5] = [
         "010300616461010000000000000002000000000000004204020002000013000000000000000001000000000000000000",
         "4841cdab0000e80300000301010203040506004004040404040404040404040404040404010909090909090909090909",
         "0909090909410606060606060606060606060606060602050505050505050505050505050505050a0700000000000000",
@@ -242,10 +307,20 @@ mod tests {
         "000000000000004001090000000700000000000000",
     ];
 
+    /// The same of version 2: the purposes that were asked for are in the record, and their dates at the end.
+    const GOLDEN: [&str; 6] = [
+        "020300616461010000000000000002000000000000004204020002000010000000000000000027000000000000000000",
+        "4841cdab0000e80300000301010203040506004004040404040404040404040404040404010909090909090909090909",
+        "0909090909410606060606060606060606060606060602050505050505050505050505050505050a0700000000000000",
+        "000000000000f03f0000000000000040000000000000e0bf000000000000e03f0700000000000000000000000000f03f",
+        "000000000000004001090000000700000000000000",
+        "13640000000000000064000000000000006400000080510100",
+    ];
+
     fn ada() -> PersonState {
         let mut record = Record::from_words([0; RECORD_WORDS]);
         record.set_stage(2);
-        record.set_consents(0b1_0011);
+        record.set_consents(0b1_0011, 0b1_0000);
         record.set_known();
         record.set_number(1, 12.5);
         record.set_contact(
@@ -268,10 +343,19 @@ mod tests {
             clock,
             latest: Some((9, at)),
         };
+        let withdrawn = Dates {
+            given_unix_s: 100,
+            until_unix_s: 0,
+        };
+        let given = Dates {
+            until_unix_s: 86_400,
+            ..withdrawn
+        };
         PersonState {
             id: "ada".into(),
             key: PersonKey([1, 2]),
             record,
+            dates: Some([Some(withdrawn), Some(withdrawn), None, None, Some(given)]),
             tags: vec![
                 TagState {
                     tag: TagId::new(TagKind::Address, &[1, 2, 3, 4, 5, 6]).unwrap(),
@@ -319,6 +403,30 @@ mod tests {
         assert_eq!(written, GOLDEN.concat());
     }
 
+    fn bytes_of(golden: &str) -> Vec<u8> {
+        let byte = |at: usize| u8::from_str_radix(&golden[at..at + 2], 16).unwrap();
+        (0..golden.len()).step_by(2).map(byte).collect()
+    }
+
+    #[test]
+    fn who_was_written_down_before_consents_had_dates_is_read_and_gets_some() {
+        let mut before = PersonState::decode(&bytes_of(&GOLDEN_WITHOUT_DATES.concat())).unwrap();
+        assert_eq!((before.dates, before.record.consents()), (None, 0b1_0011));
+        // The pack allows service and research of those whom nobody asked.
+        before.date_consents(0b0_1001, 500);
+        let said = |until_unix_s| {
+            Some(Dates {
+                given_unix_s: 500,
+                until_unix_s,
+            })
+        };
+        let expected = [None, said(u32::MAX), None, said(0), said(u32::MAX)];
+        assert_eq!(before.dates, Some(expected));
+        assert_eq!((before.record.asked(), before.record.consents()), (0b1_1010, 0b1_0010));
+        let again = PersonState::decode(&before.encode()).unwrap();
+        assert_eq!(again, before);
+    }
+
     #[test]
     fn what_is_cut_changed_or_longer_is_an_error_or_a_person_but_never_a_panic() {
         let bytes = ada().encode();
@@ -335,8 +443,8 @@ mod tests {
         let longer = [bytes.as_slice(), &[0]].concat();
         assert_eq!(PersonState::decode(&longer), Err(StateError::Long(1)));
         assert_eq!(
-            PersonState::decode(&[2]),
-            Err(StateError::Version { found: 2, known: 1 })
+            PersonState::decode(&[3]),
+            Err(StateError::Version { found: 3, known: 2 })
         );
     }
 }

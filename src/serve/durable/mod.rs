@@ -5,9 +5,12 @@
 //! | `opening` | a state folder, to a keeper that has read it |
 //! | `payload` | what the records of the journal carry |
 //! | `changes` | what staff has changed |
+//! | `calendar` | dates of what was written down without |
 //! | `given` | decisions on their way to the journal, behind their answers |
 //! | `snapshot` | the state as a stream of entries, while the gateway goes on |
 //! | `recovery` | the latest snapshot and the records after it, back into the engine |
+//! | `erasing` | erasing somebody, with a proof |
+//! | `proofs` | who was erased when, by whom and why, without who |
 //! | `housekeeping` | the thread that takes snapshots |
 //!
 //! One lock orders what is journaled: a signal is checked, appended and applied under it, so that state is a fold of the
@@ -17,11 +20,14 @@
 //!
 //! Without a state folder nothing is journaled, and a restart starts empty.
 
+mod calendar;
 mod changes;
+mod erasing;
 mod given;
 mod housekeeping;
 mod opening;
 mod payload;
+mod proofs;
 mod recovery;
 mod snapshot;
 
@@ -45,12 +51,15 @@ use crate::model::{Decision, Outcome, Signal, Timestamp};
 
 use self::changes::{Changes, Noted};
 use self::given::Given;
+use self::proofs::Proofs;
 
 pub(super) use self::changes::{Change, Shown, changes_bytes_max};
+pub use self::erasing::EraseError;
 pub(super) use self::housekeeping::Housekeeping;
 pub use self::housekeeping::SNAPSHOT_RECORDS;
 pub(super) use self::opening::Opened;
 pub use self::opening::{OpenStateError, State, state_bytes_max};
+pub use self::proofs::{PROOFS_LEN_MAX, Proof};
 pub use self::recovery::{Recovered, RecoveryError};
 
 /// Decisions that a crash may have lost at most since the last that was kept; everybody's next number is above.
@@ -84,22 +93,12 @@ pub(super) enum NotTaken {
     NoRandomness,
 }
 
-/// A person was not erased for good.
-#[derive(Debug, Error)]
-pub enum EraseError {
-    /// Nobody knows them.
-    #[error("nobody knows the customer")]
-    Unknown,
-    /// It is not known whether the disk has it; ask again after a restart.
-    #[error("{0}; ask for the erasure again after a restart")]
-    Journal(#[from] JournalError),
-}
-
 /// Keeps the engine's state, if it is to be kept.
 pub(super) struct Keeper {
     engine: Arc<Engine>,
     kept: Option<Kept>,
     changes: Changes,
+    proofs: Proofs,
 }
 
 /// Says nothing of whom it keeps.
@@ -134,6 +133,7 @@ impl Keeper {
             engine,
             kept: None,
             changes: Changes::default(),
+            proofs: Proofs::default(),
         }
     }
 
@@ -149,6 +149,7 @@ impl Keeper {
             engine,
             kept: Some(kept),
             changes: Changes::default(),
+            proofs: Proofs::default(),
         }
     }
 
@@ -186,7 +187,7 @@ impl Keeper {
             return Ok((outcome, Until(None)));
         };
         let mut buffers = kept.order();
-        if self.engine.check_signal(who.slot, signal)? == Novelty::Duplicate {
+        if self.engine.check_signal(now, who.slot, signal)? == Novelty::Duplicate {
             let outcome = SignalOutcome {
                 is_duplicate: true,
                 ..SignalOutcome::default()
@@ -194,18 +195,19 @@ impl Keeper {
             return Ok((outcome, kept.until_last()?));
         }
         let refused = self.engine.carried_by_another(who.slot, signal, speaker);
-        payload::signal(speaker, refused, bytes, &mut buffers.plain);
+        let date_s = self.engine.date_s(now);
+        payload::signal(speaker, refused, date_s, bytes, &mut buffers.plain);
         let position = kept.append(&mut buffers, now, RecordKind::Signal, who.person())?;
         let record = Journaled {
             refused,
-            ..journaled(now, position)
+            ..journaled(now, position, date_s)
         };
         let outcome = self.engine.apply_signal(record, who.slot, signal, speaker)?;
         let mut until = position;
         for (from, tag) in outcome.taken.into_iter().flatten() {
             payload::loss(&tag, &mut buffers.plain);
             until = kept.append(&mut buffers, now, RecordKind::Signal, self.who(from).person())?;
-            self.engine.apply_loss(journaled(now, until), from, tag);
+            self.engine.apply_loss(journaled(now, until, date_s), from, tag);
         }
         Ok((outcome, Until(Some(until))))
     }
@@ -230,7 +232,8 @@ impl Keeper {
             subject: None,
             payload: &event.encode(),
         })?;
-        self.engine.apply_venue_event(journaled(now, position), &event);
+        self.engine
+            .apply_venue_event(journaled(now, position, self.engine.date_s(now)), &event);
         Ok((SignalOutcome::default(), Until(Some(position))))
     }
 
@@ -243,7 +246,7 @@ impl Keeper {
         bytes: &[u8],
     ) -> Result<Until, NotTaken> {
         let Some(kept) = &self.kept else {
-            self.engine.on_outcome(who.slot, outcome)?;
+            self.engine.on_outcome(now, who.slot, outcome)?;
             return Ok(Until(None));
         };
         let mut buffers = kept.order();
@@ -252,7 +255,8 @@ impl Keeper {
         }
         payload::outcome(bytes, &mut buffers.plain);
         let position = kept.append(&mut buffers, now, RecordKind::Outcome, who.person())?;
-        self.engine.apply_outcome(journaled(now, position), who.slot, outcome);
+        let record = journaled(now, position, self.engine.date_s(now));
+        self.engine.apply_outcome(record, who.slot, outcome);
         Ok(Until(Some(position)))
     }
 
@@ -272,28 +276,6 @@ impl Keeper {
             (Some(kept), Some(position)) => kept.journal.poll_durable(position, context.waker()),
             (Some(_) | None, _) => Poll::Ready(Ok(())),
         }
-    }
-
-    /// Erases a person: from memory at once; from the disk, with every copy of it, by destroying their key. Returns when
-    /// that is durable. Blocks for a sync of the disk or two.
-    pub(super) fn erase(&self, now: Timestamp, id: &str) -> Result<(), EraseError> {
-        let Some(kept) = &self.kept else {
-            return self.engine.forget(id).map(|_| ()).ok_or(EraseError::Unknown);
-        };
-        let position = {
-            let _order = kept.order();
-            let slot = self.engine.customer_existing(id).ok_or(EraseError::Unknown)?;
-            let position = kept.journal.append(&Record {
-                at: now,
-                kind: RecordKind::Erasure,
-                subject: Some(self.who(slot).person()),
-                payload: &[],
-            })?;
-            self.engine.forget(id);
-            position
-        };
-        wait(&*kept.journal, position)?;
-        Ok(())
     }
 
     /// Everything that is known of a person.
@@ -448,11 +430,12 @@ impl Who {
     }
 }
 
-const fn journaled(at: Timestamp, position: Position) -> Journaled {
+const fn journaled(at: Timestamp, position: Position, date_s: u32) -> Journaled {
     Journaled {
         at,
         position: position.0,
         refused: 0,
+        date_s,
     }
 }
 

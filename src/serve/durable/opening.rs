@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 
 use thiserror::Error;
 
+use super::calendar::Calendar;
 use super::housekeeping::Housekeeping;
 use super::recovery::{Recovered, RecoveryError, recover};
 use super::{DECISIONS_SKIPPED, Keeper, given};
@@ -96,6 +97,8 @@ struct ToRead {
     journal: Arc<Embedded>,
     vault: Arc<Vault>,
     threads: usize,
+    /// The date when the journal's clock was at zero, in seconds since 1970-01-01 UTC.
+    epoch_unix_s: u64,
 }
 
 impl Opened {
@@ -131,6 +134,12 @@ impl Opened {
             tracing::warn!("{warning}");
         }
         let passed_ms = clock.unix_ms().saturating_sub(opened.epoch_unix_ms);
+        // On a test clock the journal's moments are none of the calendar's.
+        let last_unix_ms = if clock.speed() == 1.0 {
+            opened.epoch_unix_ms.saturating_add(opened.last_at.as_millis())
+        } else {
+            0
+        };
         let threads = || available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
         let journal: Arc<dyn Journal> = Arc::clone(&opened.journal) as _;
         Ok(Self {
@@ -141,12 +150,14 @@ impl Opened {
             )),
             engine,
             clock: clock
+                .dated_from(last_unix_ms)
                 .not_before(opened.last_at)
                 .not_before(Timestamp::from_millis(passed_ms)),
             kept: Some(ToRead {
                 journal: opened.journal,
                 vault: opened.vault,
                 threads: state.threads.unwrap_or_else(threads),
+                epoch_unix_s: opened.epoch_unix_ms / 1_000,
             }),
         })
     }
@@ -155,7 +166,11 @@ impl Opened {
     pub(in crate::serve) fn recover(self) -> Result<Option<(Recovered, Housekeeping)>, OpenStateError> {
         let Some(kept) = self.kept else { return Ok(None) };
         let (engine, now) = (&self.engine, self.clock.now());
-        let recovered = recover(&self.keeper, &*kept.journal, &kept.vault, now, kept.threads)?;
+        let dates = Calendar {
+            now,
+            epoch_unix_s: kept.epoch_unix_s,
+        };
+        let recovered = recover(&self.keeper, &*kept.journal, &kept.vault, dates, kept.threads)?;
         engine.skip_decisions(DECISIONS_SKIPPED);
         let snapshot = kept.journal.snapshot().map_err(RecoveryError::from)?;
         let snapshot = snapshot.map(|(through, _)| through).unwrap_or_default();

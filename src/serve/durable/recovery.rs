@@ -23,14 +23,15 @@ use thiserror::Error;
 
 use nextbest_proto::v1;
 
+use super::calendar::Calendar;
 use super::changes::{Changes, Noted};
+use super::proofs::Proofs;
 use super::snapshot::{Entry, read_entry};
 use super::{Keeper, journaled, payload};
-use crate::engine::customer::NoRoom;
-use crate::engine::state::{Names, PersonState, Reserved, StateError, TagState, Translation, VenueEvent, VenueState};
+use crate::engine::customer::{Horizon, NoRoom};
+use crate::engine::state::{Names, Reserved, StateError, TagState, Translation, VenueEvent, VenueState};
 use crate::engine::{CustomerSlot, Engine, SavedPerson};
 use crate::journal::{Journal, JournalError, Person, Position, Record, RecordKind, Unsealed, Vault};
-use crate::model::Timestamp;
 use crate::wire;
 
 /// People that go to a thread at once.
@@ -131,18 +132,24 @@ pub(super) fn recover(
     keeper: &Keeper,
     journal: &dyn Journal,
     vault: &Vault,
-    now: Timestamp,
+    calendar: Calendar,
     threads: usize,
 ) -> Result<Recovered, RecoveryError> {
-    let Keeper { engine, changes, .. } = keeper;
+    let Keeper {
+        engine,
+        changes,
+        proofs,
+        ..
+    } = keeper;
     let mut recovered = Recovered::default();
     let mut after = Position(0);
     if let Some((through, mut stream)) = journal.snapshot()? {
         let mut reading = Reading {
             engine,
             changes,
+            proofs,
             vault,
-            now,
+            calendar,
             place: Place::Snapshot(through.0),
             position: through.0,
         };
@@ -152,7 +159,9 @@ pub(super) fn recover(
     let mut replay = Replay {
         engine,
         changes,
+        proofs,
         vault,
+        calendar,
         plain: Vec::new(),
         recovered: &mut recovered,
         failed: None,
@@ -172,8 +181,9 @@ type Carried = Vec<(u64, CustomerSlot, Vec<TagState>)>;
 struct Reading<'a> {
     engine: &'a Engine,
     changes: &'a Changes,
+    proofs: &'a Proofs,
     vault: &'a Vault,
-    now: Timestamp,
+    calendar: Calendar,
     place: Place,
     position: u64,
 }
@@ -188,7 +198,13 @@ impl Reading<'_> {
         let mut buffer = Vec::new();
         let names = match self.entry(stream, &mut buffer)? {
             Entry::Names(names) => self.state("the names", Names::decode(names))?,
-            Entry::Person(..) | Entry::Venue(..) | Entry::Window(..) | Entry::Change(_) | Entry::End(_) => {
+            Entry::Person(..)
+            | Entry::Venue(..)
+            | Entry::Window(..)
+            | Entry::Change(_)
+            | Entry::Horizon(_)
+            | Entry::Proofs(_)
+            | Entry::End(_) => {
                 return Err(self.broken("it does not begin with names"));
             }
         };
@@ -216,7 +232,7 @@ impl Reading<'_> {
         })?;
         carried.sort_by_key(|(applied, slot, _)| (*applied, *slot));
         for (_, slot, tags) in &carried {
-            recovered.tags_refused += u64::from(self.engine.restore_tags(self.now, *slot, tags));
+            recovered.tags_refused += u64::from(self.engine.restore_tags(self.calendar.now, *slot, tags));
         }
         (recovered.people, recovered.erased) = (found - erased, erased);
         Ok(())
@@ -231,6 +247,7 @@ impl Reading<'_> {
     ) -> Result<u64, RecoveryError> {
         let mut batch = Batch::with_capacity(BATCH_LEN);
         let mut found = 0;
+        let mut horizon = None;
         loop {
             match self.entry(stream, buffer)? {
                 Entry::Person(person, applied, sealed) => {
@@ -247,6 +264,11 @@ impl Reading<'_> {
                 }
                 Entry::Window(part, entries) => self.engine.restore_window(part, entries),
                 Entry::Change(change) => self.changes.put(change),
+                Entry::Horizon(known) => horizon = Some(known),
+                Entry::Proofs(bytes) => {
+                    let proofs = self.proofs.restore(bytes);
+                    proofs.ok_or_else(|| self.broken("it has proofs that are none"))?;
+                }
                 Entry::Names(_) => return Err(self.broken("it has names twice")),
                 Entry::End(named) if named == found => break,
                 Entry::End(named) => {
@@ -259,6 +281,13 @@ impl Reading<'_> {
             }
         }
         let _ended = send.send(batch);
+        // Of a window without dates all that is known is that it is not from after this.
+        let latest_s = self.calendar.date_s(self.calendar.now);
+        self.engine.restore_horizon(horizon.unwrap_or(Horizon {
+            forgotten_s: 0,
+            older_s: latest_s,
+            younger_s: latest_s,
+        }));
         Ok(found)
     }
 
@@ -290,7 +319,7 @@ impl Reading<'_> {
                         });
                     }
                 }
-                let state = self.state("a person", PersonState::decode(&plain))?;
+                let state = self.state("a person", self.calendar.person(self.engine, &plain))?;
                 let slot = CustomerSlot(person.number);
                 let mut saved = SavedPerson {
                     birth: person.birth,
@@ -334,7 +363,9 @@ impl Reading<'_> {
 struct Replay<'a> {
     engine: &'a Engine,
     changes: &'a Changes,
+    proofs: &'a Proofs,
     vault: &'a Vault,
+    calendar: Calendar,
     plain: Vec<u8>,
     recovered: &'a mut Recovered,
     failed: Option<RecoveryError>,
@@ -353,7 +384,7 @@ impl Replay<'_> {
 
     fn apply(&mut self, position: Position, record: &Record<'_>) -> Result<(), RecoveryError> {
         let place = Place::Record(position.0);
-        let at = journaled(record.at, position);
+        let at = journaled(record.at, position, self.calendar.date_s(record.at));
         match (record.kind, record.subject) {
             (RecordKind::VenueSignal, _) => {
                 let event = state(place, "an event of the venue", VenueEvent::decode(record.payload))?;
@@ -362,6 +393,7 @@ impl Replay<'_> {
             }
             (RecordKind::Erasure, Some(person)) => {
                 self.forget(person);
+                self.proofs.add_record(position.0, record.payload);
                 return Ok(());
             }
             (RecordKind::Administration, person) => {
@@ -412,7 +444,7 @@ impl Replay<'_> {
                 let saved = SavedPerson {
                     birth: person.birth,
                     applied: at.position,
-                    state: state(place, "a person", PersonState::decode(&self.plain))?,
+                    state: state(place, "a person", self.calendar.person(self.engine, &self.plain))?,
                 };
                 let restored = self.engine.restore_person(slot, &saved, None);
                 restored.map_err(|reason| RecoveryError::NoRoom { place, reason })?;
@@ -422,12 +454,16 @@ impl Replay<'_> {
                     self.engine.apply_loss(at, slot, state(place, "a tag", tag)?);
                     return Ok(());
                 }
-                let (speaker, refused, bytes) = payload::read_signal(&self.plain).ok_or_else(unreadable)?;
-                let at = crate::engine::Journaled { refused, ..at };
-                let message = v1::Signal::decode(bytes).map_err(|_| unreadable())?;
+                let said = payload::read_signal(&self.plain).ok_or_else(unreadable)?;
+                let at = crate::engine::Journaled {
+                    refused: said.refused,
+                    date_s: said.date_s.unwrap_or(at.date_s),
+                    ..at
+                };
+                let message = v1::Signal::decode(said.bytes).map_err(|_| unreadable())?;
                 let signal = wire::read_signal(&message).map_err(|_| unreadable())?;
                 // It was applied when it was taken, and is now.
-                let _applied = self.engine.apply_signal(at, slot, &signal, speaker);
+                let _applied = self.engine.apply_signal(at, slot, &signal, said.speaker);
             }
             RecordKind::Outcome if is_there => {
                 let bytes = payload::read_outcome(&self.plain).ok_or_else(unreadable)?;

@@ -8,12 +8,16 @@
 //!
 //! | kind | content |
 //! |---|---|
-//! | 1 | version of this stream, 2 (1 has no changes); [`crate::engine::state::Names`] |
+//! | 1 | version of this stream, 3; [`crate::engine::state::Names`] |
 //! | 2 | number 4, birth 4, applied 8; [`crate::engine::state::PersonState`], sealed with the person's key |
 //! | 3 | applied 8; [`crate::engine::state::VenueState`] |
 //! | 4 | part of the window 2; pairs of hashes, 8 and 8 |
-//! | 5 | people in the stream 8; the end |
 //! | 6 | position 8, number 4, birth 4 (0: nobody's); a change of the staff's, `super::changes` |
+//! | 7 | dates of the window, in seconds since 1970: of the latest id that is forgotten, of the older half, of the younger, 4 each |
+//! | 8 | [`super::proofs::Proofs`] |
+//! | 5 | people in the stream 8; the end |
+//!
+//! Version 1 has no changes, neither 1 nor 2 has dates of the window or proofs.
 //!
 //! Checksums, and what becomes of a stream that breaks off, are the journal's.
 
@@ -22,17 +26,21 @@ use std::sync::Arc;
 
 use super::changes::Noted;
 use super::{Keeper, Kept};
+use crate::engine::customer::Horizon;
 use crate::engine::{Applied, CustomerSlot, WINDOW_PARTS};
 use crate::journal::{Person, Position, Vault};
 
-const VERSION: u8 = 2;
-const VERSION_BEFORE: u8 = 1;
+const VERSION: u8 = 3;
+/// Streams of these begin alike and have less.
+const VERSIONS_BEFORE: [u8; 2] = [1, 2];
 const NAMES: u8 = 1;
 const PERSON: u8 = 2;
 const VENUE: u8 = 3;
 const WINDOW: u8 = 4;
 const END: u8 = 5;
 const CHANGE: u8 = 6;
+const HORIZON: u8 = 7;
+const PROOFS: u8 = 8;
 /// Longest entry that is believed: the longest part of a window, of 16 million ids in 64 parts, twice as full as others.
 const ENTRY_LEN_MAX: usize = 16 << 20;
 /// People that are copied while the lock is held.
@@ -50,6 +58,10 @@ pub(super) enum Entry<'a> {
     Window(usize, Vec<Applied>),
     /// A change of the staff's.
     Change(Noted),
+    /// The dates of the window.
+    Horizon(Horizon),
+    /// The proofs of erasures.
+    Proofs(&'a [u8]),
     /// The end, and how many people there were.
     End(u64),
 }
@@ -135,6 +147,10 @@ impl Source {
                     let position = change.position.to_le_bytes();
                     put(&mut self.bytes, CHANGE, &[&position, &whose, &change.payload])?;
                 }
+                let horizon = engine.save_horizon();
+                let dates = [horizon.forgotten_s, horizon.older_s, horizon.younger_s].map(u32::to_le_bytes);
+                put(&mut self.bytes, HORIZON, &[dates.as_flattened()])?;
+                put(&mut self.bytes, PROOFS, &[&keeper.proofs.save()])?;
                 Next::End
             }
             Next::End => {
@@ -205,7 +221,9 @@ pub(super) fn read_entry<'a>(from: &mut dyn Read, buffer: &'a mut Vec<u8>) -> io
 fn entry(kind: u8, bytes: &[u8]) -> Option<Entry<'_>> {
     match kind {
         NAMES => match bytes {
-            [VERSION | VERSION_BEFORE, names @ ..] => Some(Entry::Names(names)),
+            [version, names @ ..] if *version == VERSION || VERSIONS_BEFORE.contains(version) => {
+                Some(Entry::Names(names))
+            }
             _ => None,
         },
         PERSON => {
@@ -250,6 +268,19 @@ fn entry(kind: u8, bytes: &[u8]) -> Option<Entry<'_>> {
                 payload: payload.to_vec(),
             }))
         }
+        HORIZON => {
+            let (dates, rest) = bytes.as_chunks::<4>();
+            let [forgotten_s, older_s, younger_s] = dates else {
+                return None;
+            };
+            let horizon = Horizon {
+                forgotten_s: u32::from_le_bytes(*forgotten_s),
+                older_s: u32::from_le_bytes(*older_s),
+                younger_s: u32::from_le_bytes(*younger_s),
+            };
+            rest.is_empty().then_some(Entry::Horizon(horizon))
+        }
+        PROOFS => Some(Entry::Proofs(bytes)),
         END => bytes
             .try_into()
             .ok()

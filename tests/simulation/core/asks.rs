@@ -120,7 +120,7 @@ pub(super) fn outcome(sim: &mut Sim) {
         action: &action,
         kind,
     };
-    let said = sim.engine.on_outcome(sim.people.who[number].slot, &outcome);
+    let said = sim.engine.on_outcome(sim.now(), sim.people.who[number].slot, &outcome);
     if number == of {
         assert!(said.is_ok(), "{said:?}");
         if said == Ok(Novelty::Duplicate) {

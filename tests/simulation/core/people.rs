@@ -54,7 +54,7 @@ impl Who {
     pub(crate) fn new(slot: CustomerSlot, spec: &Spec) -> Self {
         Self {
             slot,
-            person: Person::new(spec),
+            person: Person::new(),
             is_located: spec.settings.consent_default & Purpose::Location.bit() != 0,
             zone: None,
             known: None,
@@ -136,6 +136,7 @@ impl People {
             "who goes nowhere was not heard for the time to live"
         );
         let stage = who.person.stage;
+        who.person.date_s = now.as_secs();
         who.person.goes_to(spec, step.unwrap_or(now.step()), change.to);
         who.zone = change.to;
         let entered = (who.person.stage != stage).then_some(who.person.stage);
@@ -237,7 +238,4 @@ impl People {
 }
 
 /// Withdraws the consent to be located.
-pub(crate) const WITHDRAWN: Consent = Consent {
-    purpose: Purpose::Location,
-    allowed: false,
-};
+pub(crate) const WITHDRAWN: Consent = Consent::new(Purpose::Location, false);

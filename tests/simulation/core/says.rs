@@ -18,6 +18,8 @@ pub(super) struct Says {
     what: What,
     number: u16,
     is_true: bool,
+    /// Of a consent: when it ends, in seconds; 0: as late as it may.
+    until_s: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +71,7 @@ fn again(sim: &mut Sim, sender: u32) -> Option<(String, Says)> {
 }
 
 fn anything(sim: &mut Sim) -> Says {
+    let now_s = sim.now().as_secs();
     let vocabulary = &sim.generation.spec().vocabulary;
     let rng = &mut sim.rng;
     let what = match rng.random_range(0..10) {
@@ -90,10 +93,19 @@ fn anything(sim: &mut Sim) -> Says {
             What::Carries((0..len).map(|_| rng.random_range(0..TAGS as usize)).collect())
         }
     };
+    let is_true = rng.random_bool(0.6);
+    // Nobody's tags end with a date here: when they are dropped is a matter of the sweep.
+    let has_end = is_true && matches!(what, What::Consents(purpose) if Purpose::ALL[purpose] != Purpose::Location);
+    let until_s = if has_end && rng.random_bool(0.5) {
+        now_s + rng.random_range(1..60)
+    } else {
+        0
+    };
     Says {
         what,
         number: rng.random_range(1..200),
-        is_true: rng.random_bool(0.6),
+        is_true,
+        until_s,
     }
 }
 
@@ -125,6 +137,7 @@ fn apply(
         ["tools", "burgers", "vegan"][usize::from(says.number) % 3].to_owned(),
     ];
     let (signal, tags) = says.signal(message_id, &texts);
+    sim.people.who[number].person.date_s = now.as_secs();
     let outcome = if is_own {
         sim.engine.on_own_signal(now, slot, &signal)
     } else {
@@ -140,6 +153,11 @@ fn apply(
     let outcome = match (expected, outcome) {
         (Expected::Conflict | Expected::Either, Err(SignalError::Conflict)) => {
             sim.happened.count("signal in conflict");
+            return false;
+        }
+        (Expected::New | Expected::Either, Err(SignalError::ConsentEndsFirst)) if says.until_s != 0 => {
+            assert!(says.until_s <= now.as_secs(), "it had not ended when it was said again");
+            sim.happened.count("consent that had ended");
             return false;
         }
         (Expected::Duplicate | Expected::Either, Ok(outcome)) if outcome.is_duplicate => {
@@ -207,16 +225,13 @@ impl Says {
             }
             What::Consents(purpose) => {
                 let consents = vec![Consent {
-                    purpose: Purpose::ALL[*purpose],
-                    allowed: self.is_true,
+                    until_unix_s: self.until_s,
+                    ..Consent::new(Purpose::ALL[*purpose], self.is_true)
                 }];
                 (Signal { consents, ..identify }, &[])
             }
             What::Carries(tags) => {
-                let located = Consent {
-                    purpose: Purpose::Location,
-                    allowed: true,
-                };
+                let located = Consent::new(Purpose::Location, true);
                 // Mostly with the consent that it needs.
                 let consents = if self.number.is_multiple_of(5) {
                     Vec::new()
