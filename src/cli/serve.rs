@@ -14,8 +14,8 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, pack};
-use crate::config::Pack;
 use crate::config::doors::Doors;
+use crate::config::{Pack, StateFolder};
 use crate::engine::{Engine, Generation};
 use crate::serve::clock::{Clock, SPEED_MAX};
 use crate::serve::doors::DoorsSettings;
@@ -23,7 +23,7 @@ use crate::serve::durable::{State, state_bytes_max};
 use crate::serve::keys::KeyFolder;
 use crate::serve::overload::memory::machine_bytes;
 use crate::serve::worst_case::{Bytes, WorstCase};
-use crate::serve::{Gateway, GatewaySettings};
+use crate::serve::{Gateway, GatewaySettings, StartError};
 use crate::wire::payload::PathLoss;
 
 /// Serve a venue: hubs and apps over QUIC, operators over HTTPS.
@@ -49,8 +49,8 @@ pub(super) struct Arguments {
     /// TCP address for staff over HTTPS: metrics, hubs and keys, each with a token of `nextbest keys admin`.
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
-    /// The folder for what must survive: people, consents, signals. It is made if need be; without it a restart starts
-    /// empty.
+    /// The folder for what must survive: people, consents, signals; the pack's settings say it otherwise. It is made if
+    /// need be; without one a restart starts empty.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// The key folder, as `nextbest keys` makes it.
@@ -83,19 +83,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let doors = arguments.doors.as_deref().map(|path| doors(path, &pack));
     let doors = doors.transpose()?.unwrap_or_default();
     let mut settings = settings(arguments, &pack, doors);
-    if arguments.state.is_some() {
+    let folder = StateFolderOf::choose(arguments, &pack);
+    if folder.is_some() {
         settings.state_bytes_max = state_bytes_max(pack.spec.settings.customers_max);
     }
     let worst = WorstCase::of(&pack.spec.settings, &settings);
     refuse_what_does_not_fit(&worst)?;
     settings.memory_bytes_max = Some(worst.total_bytes());
     let taking = Arc::clone(&engine);
-    let gateway = match &arguments.state {
+    let gateway = match &folder {
         None => Gateway::start(&settings, engine, &keys, clock),
-        Some(folder) => Gateway::start_kept(&settings, engine, &keys, clock, &state(folder)?),
+        Some(folder) => Gateway::start_kept(&settings, engine, &keys, clock, &folder.open()?),
     };
-    let gateway = gateway.map_err(Failure::wrong)?;
-    say!("{}", kept(arguments.state.as_deref(), &gateway));
+    let gateway = gateway.map_err(|error| match (&folder, error) {
+        (Some(folder), StartError::State(error)) => folder.refused(&error),
+        (_, error) => Failure::wrong(error),
+    })?;
+    say!(
+        "{}",
+        kept(folder.as_ref().map(|folder| folder.path.as_path()), &gateway)
+    );
     say_where(&gateway, &pack, &worst, clock);
     wait_to_stop(|| take_again(&gateway, &arguments.pack, &taking))
         .map_err(|error| Failure::wrong(format!("cannot wait for a signal: {error}")))?;
@@ -125,8 +132,42 @@ fn doors(path: &Path, pack: &Pack) -> Result<DoorsSettings, Failure> {
     DoorsSettings::open(&doors, folder, venue).map_err(Failure::wrong)
 }
 
-fn state(folder: &Path) -> Result<State, Failure> {
-    State::folder(folder).map_err(|error| Failure::wrong(format!("cannot use {}: {error}", folder.display())))
+/// The folder for what must survive, and the place of the pack that names it, when it is the pack's.
+struct StateFolderOf {
+    path: PathBuf,
+    named: Option<StateFolder>,
+}
+
+impl StateFolderOf {
+    /// What the command line says, or else the pack, whose own folder a relative path begins at.
+    fn choose(arguments: &Arguments, pack: &Pack) -> Option<Self> {
+        if let Some(path) = &arguments.state {
+            return Some(Self {
+                path: path.clone(),
+                named: None,
+            });
+        }
+        let named = pack.serve.state.clone()?;
+        Some(Self {
+            path: arguments.pack.join(&named.path),
+            named: Some(named),
+        })
+    }
+
+    fn open(&self) -> Result<State, Failure> {
+        State::folder(&self.path).map_err(|error| self.refused(&error))
+    }
+
+    /// Says why it cannot be used, and where the pack names it.
+    fn refused(&self, error: &dyn std::error::Error) -> Failure {
+        let what = format!("cannot use {}: {error}", self.path.display());
+        let Some(named) = &self.named else {
+            return Failure::wrong(what);
+        };
+        let mistake = named.mistake(&what);
+        pack::print(&mistake);
+        Failure::wrong(mistake)
+    }
 }
 
 /// What survives a restart, and what did.

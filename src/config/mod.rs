@@ -19,7 +19,7 @@ mod survey;
 mod table;
 
 pub use mistake::{Mistake, SourceFile};
-pub use pack::{Pack, PackPath, ServeSettings, pack_files};
+pub use pack::{Pack, PackPath, ServeSettings, StateFolder, pack_files};
 pub use survey::{SURVEY_LEN_MAX, read_survey};
 
 use crate::engine::spec::Spec;

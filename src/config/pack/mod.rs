@@ -41,8 +41,8 @@ pub(super) use self::actions::ActionsFile as ActionsSchema;
 pub use self::files::{FILE_LEN_MAX, FILES_MAX, PackPath, pack_files};
 pub(super) use self::journey::JourneyFile as JourneySchema;
 pub(super) use self::segments::SegmentsFile as SegmentsSchema;
-pub use self::settings::ServeSettings;
 pub(super) use self::settings::SettingsFile as SettingsSchema;
+pub use self::settings::{ServeSettings, StateFolder};
 
 /// A checked pack.
 #[derive(Clone, Debug)]

@@ -1,12 +1,14 @@
 //! `settings.toml`: numbers that tune the engine, maxima that bound its memory, and where the shell listens.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::actions::PurposeName;
 use super::names::lookup;
 use super::presence::PresenceTable;
-use crate::config::mistake::Mistake;
-use crate::config::table::{Address, At, Decimal, Id, List, Name, Whole, table};
+use crate::config::mistake::{Mistake, SourceFile};
+use crate::config::table::{Address, At, Decimal, Folder, Id, List, Name, Whole, table};
 use crate::engine::MemoryBound;
 use crate::engine::spec::{Settings, Vocabulary};
 
@@ -44,8 +46,10 @@ table! {
         capacity_half_s: Option<Whole<10, 7_200>>,
         /// Answers below this priority are not given; default 0.
         priority_floor: Option<Decimal<0, 1_000_000_000>>,
-        /// What a new customer has allowed; default: service only.
+        /// What is allowed of whoever never spoke about it; default: service only.
         consent_default: Option<List<At<PurposeName>>>,
+        /// Days that a consent lasts at most; default 730.
+        consent_days_max: Option<Whole<1, 3_650>>,
         /// The phase that the event starts with; default: none.
         phase: Option<At<Id>>,
         /// The event that says a place has served somebody; default: none, queues are counted from positions only.
@@ -93,6 +97,8 @@ table! {
         requests_open_max: Option<Whole<1, 1_024>>,
         /// A connection that is silent this long is closed; default 30.
         idle_timeout_s: Option<Whole<5, 3_600>>,
+        /// The folder for what must survive, from the pack's folder on if it is not absolute; default: a restart starts empty.
+        state: Option<At<Folder>>,
         /// When the gateway stops, connections get this long to finish; default 10.
         drain_s: Option<Whole<0, 600>>,
     }
@@ -119,6 +125,26 @@ pub struct ServeSettings {
     pub idle_timeout_s: u32,
     /// Seconds that connections get to finish when the gateway stops.
     pub drain_s: u32,
+    /// The folder for what must survive; `None`: a restart starts empty.
+    pub state: Option<StateFolder>,
+}
+
+/// A folder that a pack names, and where it names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateFolder {
+    /// The folder, as it is written.
+    pub path: String,
+    source: Arc<SourceFile>,
+    span: Range<usize>,
+}
+
+impl StateFolder {
+    /// A mistake where the folder is named.
+    #[must_use]
+    pub fn mistake(&self, what: impl Into<String>) -> Mistake {
+        let expected = "a folder that this machine has or can make, and that no other gateway uses";
+        Mistake::new(&self.source, self.span.clone(), what, expected)
+    }
 }
 
 impl Default for ServeSettings {
@@ -133,6 +159,7 @@ impl Default for ServeSettings {
             requests_open_max: 64,
             idle_timeout_s: 30,
             drain_s: 10,
+            state: None,
         }
     }
 }
@@ -175,6 +202,11 @@ impl SettingsFile {
             set(&mut settings.requests_open_max, table.requests_open_max.map(Whole::to));
             set(&mut settings.idle_timeout_s, table.idle_timeout_s.map(Whole::to));
             set(&mut settings.drain_s, table.drain_s.map(Whole::to));
+            settings.state = table.state.as_ref().map(|at| StateFolder {
+                path: at.value.to_string(),
+                source: Arc::clone(&at.location.source),
+                span: at.location.span.clone(),
+            });
         }
         settings
     }
@@ -209,6 +241,7 @@ impl EngineTable {
         if let Some(purposes) = &self.consent_default {
             settings.consent_default = purposes.iter().fold(0, |bits, name| bits | name.purpose().bit());
         }
+        set(&mut settings.consent_days_max, self.consent_days_max.map(Whole::to));
         if let Some(phase) = &self.phase {
             settings.phase = lookup(phase, &words.phases, "phase", mistakes).and_then(|at| u8::try_from(at).ok());
         }

@@ -14,7 +14,7 @@ mod values;
 pub(super) use location::{At, Location};
 pub(super) use node::{Document, Fields, List, Node, Read};
 pub(super) use schema::TableSchema;
-pub(super) use values::{Address, Decimal, Id, Locale, Name, Text, Whole, Word};
+pub(super) use values::{Address, Decimal, Folder, Id, Locale, Name, Text, Whole, Word};
 
 /// Declares a table: a struct whose fields are the keys, with its reader and its schema.
 macro_rules! table {

@@ -162,6 +162,12 @@ text! {
 }
 
 text! {
+    /// A folder of the machine.
+    Folder, "^[^\\u0000-\\u001f]+$", 1_024, "the path of a folder, without control characters",
+    |text| !text.chars().any(char::is_control)
+}
+
+text! {
     /// A condition.
     Text, "^[^\\u0000-\\u0008]+$", 1_024, "a condition",
     |text| !text.chars().any(|char| char < '\t')
