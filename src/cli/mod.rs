@@ -23,6 +23,7 @@ mod keys;
 mod load;
 mod locate;
 mod pack;
+mod person;
 mod provision;
 mod replay;
 mod serve;
@@ -56,6 +57,7 @@ enum Command {
     ImportImdf(import_imdf::Arguments),
     Journal(journal::Arguments),
     Keys(keys::Arguments),
+    Person(person::Arguments),
     Provision(provision::Arguments),
     Replay(replay::Arguments),
     Load(load::Arguments),
@@ -81,6 +83,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::ImportImdf(arguments) => import_imdf::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Person(arguments) => person::run(&arguments),
         Command::Provision(arguments) => provision::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),

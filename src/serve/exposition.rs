@@ -1,7 +1,8 @@
 //! What the gateway counts, in the text format of Prometheus.
 //!
 //! Format: <https://prometheus.io/docs/instrumenting/exposition_formats/>. Labels come from closed sets: the
-//! counters' table, the contract's error table and the venue's map. Ids of the map are escaped all the same.
+//! counters' table, the contract's error table and the venue's map. Ids of the map are escaped all the same. What counts
+//! people is in whole tens (`suppressed`), and waits, which tell how many wait, are in whole minutes.
 
 use std::fmt::{self, Write as _};
 
@@ -13,8 +14,9 @@ use super::hub_exposition;
 use super::metrics::{COUNTERS, DECIDE_BUCKETS_NS, Gauge, Metrics};
 use super::overload::{Overload, Step};
 use super::shared::Shared;
-use crate::engine::IdentityCounts;
+use super::suppressed::{tens, whole_minutes};
 use crate::engine::presence::PresenceCounts;
+use crate::engine::{Engine, Generation, IdentityCounts};
 
 /// The content type of the format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -208,14 +210,15 @@ fn write_identities(counts: &IdentityCounts, text: &mut String) -> fmt::Result {
 
 fn write_presence(counts: &PresenceCounts, text: &mut String) -> fmt::Result {
     const NAME: &str = "nextbest_presence_events_total";
-    head(text, NAME, "Events of people's stays in zones, by kind.", "counter")?;
+    const HELP: &str = "Events of people's stays in zones, by kind, in whole tens.";
+    head(text, NAME, HELP, "counter")?;
     for (kind, count) in [
         ("entered", counts.entered),
         ("dwelled", counts.dwelled),
         ("left", counts.left),
         ("passed_by", counts.passed_by),
     ] {
-        writeln!(text, "{NAME}{{kind=\"{kind}\"}} {count}")?;
+        writeln!(text, "{NAME}{{kind=\"{kind}\"}} {}", tens(count))?;
     }
     Ok(())
 }
@@ -251,10 +254,15 @@ fn write_engine(shared: &Shared, text: &mut String) -> fmt::Result {
     gauge(
         text,
         "nextbest_customers",
-        "Customers that are known.",
-        counts.customers,
+        "Customers that are known, in whole tens.",
+        tens(counts.customers.into()),
     )?;
-    gauge(text, "nextbest_tags", "Registered tags.", counts.tags)?;
+    gauge(
+        text,
+        "nextbest_tags",
+        "Registered tags, in whole tens.",
+        tens(counts.tags.into()),
+    )?;
     gauge(
         text,
         "nextbest_generation",
@@ -262,25 +270,32 @@ fn write_engine(shared: &Shared, text: &mut String) -> fmt::Result {
         generation.number(),
     )?;
     write_learning(engine, text)?;
+    write_queues(engine, &generation, text)
+}
+
+/// How many wait at each place and how long; absent when it is not known.
+fn write_queues(engine: &Engine, generation: &Generation, text: &mut String) -> fmt::Result {
     head(
         text,
         "nextbest_queue_people",
-        "People waiting at a place; absent when it is not known.",
+        "People waiting at a place, in whole tens: 0 is fewer than ten; absent when it is not known.",
         "gauge",
     )?;
     for place in engine.queues() {
-        if let (Some(people), Some(id)) = (place.queue.people, place_id(&generation, place.place)) {
+        if let (Some(people), Some(id)) = (place.queue.people, place_id(generation, place.place)) {
+            let people = tens(people.into());
             writeln!(text, "nextbest_queue_people{{place=\"{}\"}} {people}", Escaped(id))?;
         }
     }
     head(
         text,
         "nextbest_wait_seconds",
-        "Expected wait at a place; absent when it is not known.",
+        "Expected wait at a place, in whole minutes; absent when it is not known.",
         "gauge",
     )?;
     for place in engine.queues() {
-        if let (Some(wait_s), Some(id)) = (place.queue.wait_s, place_id(&generation, place.place)) {
+        if let (Some(wait_s), Some(id)) = (place.queue.wait_s, place_id(generation, place.place)) {
+            let wait_s = whole_minutes(wait_s);
             writeln!(text, "nextbest_wait_seconds{{place=\"{}\"}} {wait_s}", Escaped(id))?;
         }
     }
@@ -309,7 +324,7 @@ fn write_overload(overload: &Overload, text: &mut String) -> fmt::Result {
     writeln!(text, "{STALLS} {}", overload.stalls())
 }
 
-fn write_learning(engine: &crate::engine::Engine, text: &mut String) -> fmt::Result {
+fn write_learning(engine: &Engine, text: &mut String) -> fmt::Result {
     let learning = engine.learning();
     gauge(
         text,
@@ -337,7 +352,7 @@ fn write_learning(engine: &crate::engine::Engine, text: &mut String) -> fmt::Res
     )
 }
 
-fn place_id(generation: &crate::engine::Generation, place: nextbest_venue::PlaceIx) -> Option<&str> {
+fn place_id(generation: &Generation, place: nextbest_venue::PlaceIx) -> Option<&str> {
     generation
         .venue()
         .places

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::audit::What;
 use super::changing::{changes, record};
+use super::person;
 use super::routes::{HUB_FIELDS, REVOCABLE, ROUTES, Route, UNTIL_FAR, Who, Work, allows};
 use crate::serve::access::ReloadError;
 use crate::serve::access::admin_tokens::AdminToken;
@@ -97,9 +98,21 @@ async fn try_answer(shared: &Shared, door: Door, head: &Parts, body: Body) -> Re
         (Work::Changes, Some(holder)) => Ok(say(&changes(shared, holder.role))),
         (Work::Revoke, Some(holder)) => revoke(shared, &holder, &body).await,
         (Work::Reload, Some(holder)) => reload(shared, &holder, &body).await,
-        (Work::Metrics | Work::WhoAmI | Work::Hubs | Work::Changes | Work::Revoke | Work::Reload, None) => {
-            Err(Refused::because(StatusCode::UNAUTHORIZED, "token_invalid", UNKNOWN))
-        }
+        (Work::ExportPerson, Some(holder)) => person::export(shared, &holder, &body).await,
+        (Work::ErasePerson, Some(holder)) => person::erase(shared, &holder, &body).await,
+        (Work::Erasures, Some(_)) => Ok(person::erasures(shared)),
+        (
+            Work::Metrics
+            | Work::WhoAmI
+            | Work::Hubs
+            | Work::Changes
+            | Work::Revoke
+            | Work::Reload
+            | Work::ExportPerson
+            | Work::ErasePerson
+            | Work::Erasures,
+            None,
+        ) => Err(Refused::because(StatusCode::UNAUTHORIZED, "token_invalid", UNKNOWN)),
     }
 }
 
@@ -290,7 +303,8 @@ fn taken(shared: &Shared, taken: Result<u64, ReloadError>) -> Result<Response, R
     }
 }
 
-fn say(value: &Value) -> Response {
+/// An answer in JSON, which nobody keeps on the way.
+pub(super) fn say(value: &Value) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),

@@ -43,6 +43,10 @@ pub enum What<'a> {
     Reload,
     /// Somebody or something is refused.
     Revoke(&'a Revocation),
+    /// Everything that is known of a person is given out.
+    ExportPerson(&'a str),
+    /// A person is erased.
+    ErasePerson(&'a str),
 }
 
 /// What a change is about.
@@ -67,6 +71,8 @@ impl What<'_> {
             Self::Revoke(Revocation::Token(_)) => "revoke a token",
             Self::Revoke(Revocation::Customer { .. }) => "revoke a customer's tokens",
             Self::Revoke(Revocation::Subject { .. }) => "revoke a subject's tokens",
+            Self::ExportPerson(_) => "export a person",
+            Self::ErasePerson(_) => "erase a person",
         }
     }
 
@@ -77,6 +83,7 @@ impl What<'_> {
             Self::Reload => About::Nothing,
             Self::Revoke(Revocation::Hub(id) | Revocation::Certificate(id) | Revocation::Token(id)) => About::Thing(id),
             Self::Revoke(Revocation::Customer { id, .. } | Revocation::Subject { id, .. }) => About::Person(id),
+            Self::ExportPerson(id) | Self::ErasePerson(id) => About::Person(id),
         }
     }
 }
@@ -99,6 +106,8 @@ impl Audit for LogAudit {
             }
             // A person's id stays out of the log; so does a token's, which leads to one.
             What::Revoke(Revocation::Token(_) | Revocation::Customer { .. } | Revocation::Subject { .. })
+            | What::ExportPerson(_)
+            | What::ErasePerson(_)
             | What::Reload => tracing::info!(?who, role, "admin: {what}"),
         }
         Ok(())

@@ -10,6 +10,9 @@
 //! | `GET /v1/admin/changes` | operator, privacy officer | who changed what, when and why, latest first; [`CHANGE_FIELDS`] says which role sees what of one |
 //! | `POST /v1/admin/revoke` | operator, agent, privacy officer | refuse a hub, a certificate, a token or a person's tokens; [`REVOCABLE`] says which role may refuse what |
 //! | `POST /v1/admin/reload` | operator | take the key folder again |
+//! | `POST /v1/admin/person/export` | privacy officer | everything that is known of a person |
+//! | `POST /v1/admin/person/erase` | privacy officer | erase a person, from every disk and copy as well |
+//! | `GET /v1/admin/erasures` | privacy officer | who was erased when, by whom and why, without who |
 //!
 //! Whatever is not in a table is refused. Only [`UNTIL_FAR`] may refuse tokens that nobody can have been given yet. Deliberately absent: what the routes do (`super::answering`).
 
@@ -68,6 +71,9 @@ pub(super) enum Work {
     Changes,
     Revoke,
     Reload,
+    ExportPerson,
+    ErasePerson,
+    Erasures,
 }
 
 /// Every route of both HTTPS listeners.
@@ -90,6 +96,24 @@ pub const ROUTES: &[Route] = &[
         Work::Revoke,
     ),
     route(Verb::Post, "/v1/admin/reload", Who::Roles(&[Operator]), Work::Reload),
+    route(
+        Verb::Post,
+        "/v1/admin/person/export",
+        Who::Roles(&[PrivacyOfficer]),
+        Work::ExportPerson,
+    ),
+    route(
+        Verb::Post,
+        "/v1/admin/person/erase",
+        Who::Roles(&[PrivacyOfficer]),
+        Work::ErasePerson,
+    ),
+    route(
+        Verb::Get,
+        "/v1/admin/erasures",
+        Who::Roles(&[PrivacyOfficer]),
+        Work::Erasures,
+    ),
 ];
 
 /// Every field of a hub in `GET /v1/admin/hubs`, and who sees it.

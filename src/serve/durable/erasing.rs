@@ -27,7 +27,7 @@ pub enum EraseError {
 impl Keeper {
     /// Erases a person: from memory at once; from the disk, with every copy of it, by destroying their key. Returns when
     /// that is durable. Blocks for a sync of the disk or two.
-    pub(super) fn erase(&self, now: Timestamp, id: &str, proof: Proof) -> Result<(), EraseError> {
+    pub(in crate::serve) fn erase(&self, now: Timestamp, id: &str, proof: Proof) -> Result<(), EraseError> {
         if proof.names(id) {
             return Err(EraseError::NamesThem);
         }
@@ -54,7 +54,7 @@ impl Keeper {
     }
 
     /// How many people were erased, and the latest proofs of it, oldest first.
-    pub(super) fn erasures(&self) -> (u64, Vec<Proof>) {
+    pub(in crate::serve) fn erasures(&self) -> (u64, Vec<Proof>) {
         self.proofs.list()
     }
 }

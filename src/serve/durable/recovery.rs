@@ -28,7 +28,7 @@ use super::changes::{Changes, Noted};
 use super::proofs::Proofs;
 use super::snapshot::{Entry, read_entry};
 use super::{Keeper, journaled, payload};
-use crate::engine::customer::{Horizon, NoRoom};
+use crate::engine::customer::NoRoom;
 use crate::engine::state::{Names, Reserved, StateError, TagState, Translation, VenueEvent, VenueState};
 use crate::engine::{CustomerSlot, Engine, SavedPerson};
 use crate::journal::{Journal, JournalError, Person, Position, Record, RecordKind, Unsealed, Vault};
@@ -281,13 +281,8 @@ impl Reading<'_> {
             }
         }
         let _ended = send.send(batch);
-        // Of a window without dates all that is known is that it is not from after this.
-        let latest_s = self.calendar.date_s(self.calendar.now);
-        self.engine.restore_horizon(horizon.unwrap_or(Horizon {
-            forgotten_s: 0,
-            older_s: latest_s,
-            younger_s: latest_s,
-        }));
+        self.engine
+            .restore_horizon(horizon.unwrap_or_else(|| self.calendar.horizon()));
         Ok(found)
     }
 
