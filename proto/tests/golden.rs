@@ -72,6 +72,18 @@ fn what_an_app_asks() {
         )
     };
     check("app_signal_with_keys", &asked(app_request::Body::Signal(keys)));
+    let dated = Signal {
+        message_id: "m-3".into(),
+        kind: SignalKind::Identify.into(),
+        consents: vec![Consent {
+            purpose: Purpose::Marketing.into(),
+            allowed: true,
+            given_unix_s: 1_790_000_000,
+            until_unix_s: 1_800_000_000,
+        }],
+        ..Signal::default()
+    };
+    check("app_signal_with_dates", &asked(app_request::Body::Signal(dated)));
     check("app_hubs", &asked(app_request::Body::Hubs(HubsRequest { first: 32 })));
     let watch = WatchPresence {
         subject: "fan-7".into(),
@@ -192,6 +204,7 @@ fn frame_type(name: &str) -> &'static str {
         | "app_query"
         | "app_signal"
         | "app_signal_with_keys"
+        | "app_signal_with_dates"
         | "app_outcome"
         | "app_hubs"
         | "app_watch_presence"

@@ -272,7 +272,7 @@ fn goldens() -> Vec<Golden> {
         .lines()
         .filter_map(|line| line.split_once(" = "));
     let goldens: Vec<Golden> = lines.map(|(name, digits)| golden(name, bytes(digits))).collect();
-    assert_eq!(goldens.len(), 29);
+    assert_eq!(goldens.len(), 30);
     goldens
 }
 
@@ -284,6 +284,7 @@ fn golden(name: &'static str, message: Vec<u8>) -> Golden {
         | "app_query"
         | "app_signal"
         | "app_signal_with_keys"
+        | "app_signal_with_dates"
         | "app_outcome"
         | "app_readings_request"
         | "app_hubs"

@@ -133,7 +133,8 @@ fn limit_app_request_len_max() {
             Consent {
                 purpose: i32::MAX,
                 allowed: true,
-                ..Consent::default()
+                given_unix_s: u64::MAX,
+                until_unix_s: u64::MAX,
             };
             CONSENTS_MAX
         ],
