@@ -62,7 +62,7 @@ impl AppWorker {
             std::hint::spin_loop();
         }
         metrics.decided(began.elapsed());
-        self.shared.overload.apps.backlog.worked();
+        self.shared.overload.answered();
         keeper.decided(now, customer, &generation, &decision);
         write(&decision)
     }

@@ -121,9 +121,11 @@ impl Backlog {
         self.begin_turn(self.now_us());
     }
 
-    /// The thread has done something that may have taken long.
-    pub(in crate::serve) fn worked(&self) {
-        self.on_work(self.now_us());
+    /// The thread has done something that may have taken long. Returns when, in microseconds on the clock of the backlog.
+    pub(in crate::serve) fn worked(&self) -> u64 {
+        let now_us = self.now_us();
+        self.on_work(now_us);
+        now_us
     }
 
     pub(super) fn now_us(&self) -> u64 {
@@ -310,7 +312,7 @@ impl AsyncUdpSocket for ProbedSocket {
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let sent = self.inner.try_send(transmit);
-        self.backlog().worked();
+        let _when = self.backlog().worked();
         sent
     }
 

@@ -1,13 +1,13 @@
 //! More than the machine can do: what is measured, what is left undone first, and what never is.
 //!
-//! Three things are measured ten times a second: how long packets wait in the kernel before each listener reads
-//! them (`backlog`), how much of the printed memory bound is in use (`memory`), and whether a thread still
-//! turns (`watch`). `shedding` turns them into one of eight steps. What a step leaves undone is asked where it
-//! would be done, by one atomic read; each answer that is not given is counted by its step.
+//! Three things are looked at ten times a second: how long packets wait for each listener's thread (`backlog`) and
+//! whether queries are refused for it, how much of the printed memory bound is in use (`memory`), and whether a
+//! thread still turns (`watch`). `shedding` turns them into one of eight steps. What a step leaves undone is asked
+//! where it would be done, by one atomic read; each answer that is not given is counted by its step.
 //!
-//! A query is judged by itself as well: who has waited too long is told so at once, because a late answer costs as
-//! much as a good one and helps nobody. Deliberately absent: queues of our own. The kernel's buffer is the queue,
-//! and packets that were read are answered or refused before the next are read.
+//! A query is judged by itself as well (`queries`): who has waited too long is told so at once, because a late answer
+//! costs as much as a good one and helps nobody. Deliberately absent: queues of our own. The kernel's buffer is the
+//! queue, and packets that were read are answered or refused before the next are read.
 
 mod backlog;
 pub mod memory;
@@ -118,6 +118,11 @@ impl Overload {
             self.count(Step::Queries, 1);
         }
         is_refused
+    }
+
+    /// A decide is done.
+    pub(super) fn answered(&self) {
+        self.gate.on_answered(self.apps.backlog.worked());
     }
 
     /// How often a thread did not turn for longer than it may.

@@ -1,15 +1,18 @@
 //! Which queries are refused when not all can be answered: those of least worth first, and never quite all.
 //!
 //! A query is worth what somebody does with its answer. One that a program asks without a deadline can be asked
-//! again; one with a deadline has a person looking at a screen. Within a class every tenth is answered all the
-//! same, so that no class starves while another is served; beyond the patience with those of most worth nothing is,
-//! because by then the answer is late for everybody.
+//! again; one with a deadline has a person looking at a screen. A class that has got less than a tenth of the answers
+//! lately is answered although it is late, so that none starves while another is served; beyond the patience with
+//! those of most worth nothing is, because by then the answer is late for everybody.
 //!
 //! A burst is met with patience, because it passes: who comes last waits for tens of milliseconds and is answered.
 //! When there is more to do than can be done, patience makes everybody wait that long and answers nobody more. So the
 //! first refusal takes most of it away, until a tenth of a second has passed in which few were refused. This is the
 //! controlled delay of "Fail at Scale" (Maurer, ACM Queue 13(8), 2015), after CoDel (RFC 8289): short waits while the
 //! queue stands, long ones while it comes and goes.
+//!
+//! Refusing takes time too. Whoever asks again at once, hundreds at a time, would keep the thread refusing for longer than
+//! its patience lasts, and nobody would be answered. So after a while of nothing but refusals the next one is.
 //!
 //! Deliberately absent: the latest first, which the same article has for a queue of its own. There is none here.
 
@@ -62,8 +65,10 @@ impl Patience {
 const WINDOW_US: u64 = 100_000;
 /// While one in so many is refused, or more, there is more to do than can be done.
 const CROWDED_ONE_IN: u32 = 10;
-/// One in so many of a class is answered although it has waited too long for its class.
-const FLOOR: u32 = 10;
+/// How long a thread may do nothing but refuse.
+const REFUSING_US_MAX: u64 = 5_000;
+/// One in so many answers is for a class that would be refused.
+const FLOOR_ONE_IN: u32 = 10;
 
 /// Judges queries one by one.
 #[derive(Debug, Default)]
@@ -73,8 +78,10 @@ pub(super) struct Gate {
     /// In this window.
     judged: AtomicU32,
     refused: AtomicU32,
-    /// By class, since the start.
-    late: [AtomicU32; 3],
+    /// By class, those that were judged and not refused.
+    answered: [AtomicU32; 3],
+    /// When the last answer was done.
+    answered_us: AtomicU64,
 }
 
 impl Gate {
@@ -108,9 +115,26 @@ impl Gate {
         } else {
             class
         };
-        let is_refused = wait > patience.with(class) && (wait > longest || !self.is_floor(class));
-        self.note(waited, is_refused, patience.with(class));
+        let is_due = wait <= longest && self.starves(class) || self.only_refuses(waited);
+        let is_refused = wait > patience.with(class) && !is_due;
+        self.note(class, is_refused);
+        if is_refused && waited.wait > patience.with(class) {
+            self.on_late(waited.at_us);
+        }
         is_refused
+    }
+
+    /// An answer is done.
+    pub(super) fn on_answered(&self, now_us: u64) {
+        self.answered_us.store(now_us, Ordering::Relaxed);
+    }
+
+    /// Whether the thread has done nothing but refuse for too long, and who is next has not waited longer than anybody may.
+    fn only_refuses(&self, waited: Waited) -> bool {
+        let since_us = waited.at_us.saturating_sub(self.answered_us.load(Ordering::Relaxed));
+        self.is_crowded.load(Ordering::Relaxed)
+            && since_us > REFUSING_US_MAX
+            && waited.wait <= Patience::CALM.with(QueryClass::Valued)
     }
 
     fn patience(&self) -> Patience {
@@ -121,10 +145,12 @@ impl Gate {
         }
     }
 
-    /// Whether it is the turn of one who is late.
-    fn is_floor(&self, class: QueryClass) -> bool {
-        let late = self.late.get(class as usize);
-        late.is_some_and(|late| late.fetch_add(1, Ordering::Relaxed) % FLOOR == FLOOR - 1)
+    /// Whether a class has got less than its share of the answers in this window. Nobody starves where nobody is answered.
+    fn starves(&self, class: QueryClass) -> bool {
+        let answered = |cell: &AtomicU32| cell.load(Ordering::Relaxed);
+        let all: u32 = self.answered.iter().map(answered).sum();
+        let own = self.answered.get(class as usize).map_or(0, answered);
+        own.saturating_mul(FLOOR_ONE_IN) < all
     }
 
     /// Ends the window when its time has come. A window in which nobody asked says that all is well.
@@ -133,6 +159,7 @@ impl Gate {
         if lasted_us < WINDOW_US {
             return;
         }
+        self.answered.iter().for_each(|cell| cell.store(0, Ordering::Relaxed));
         let (judged, refused) = (
             self.judged.swap(0, Ordering::Relaxed),
             self.refused.swap(0, Ordering::Relaxed),
@@ -145,15 +172,19 @@ impl Gate {
         self.window_began_us.store(at_us, Ordering::Relaxed);
     }
 
-    /// Counts a query, and takes patience away with the first that was refused for its own wait.
-    fn note(&self, waited: Waited, is_refused: bool, patience: Duration) {
+    fn note(&self, class: QueryClass, is_refused: bool) {
         self.judged.fetch_add(1, Ordering::Relaxed);
-        if !is_refused {
-            return;
+        if is_refused {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        } else if let Some(answered) = self.answered.get(class as usize) {
+            answered.fetch_add(1, Ordering::Relaxed);
         }
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        if waited.wait > patience && !self.is_crowded.swap(true, Ordering::Relaxed) {
-            self.window_began_us.store(waited.at_us, Ordering::Relaxed);
+    }
+
+    /// Takes patience away with the first who is refused for their own wait.
+    fn on_late(&self, at_us: u64) {
+        if !self.is_crowded.swap(true, Ordering::Relaxed) {
+            self.window_began_us.store(at_us, Ordering::Relaxed);
             self.judged.store(1, Ordering::Relaxed);
             self.refused.store(1, Ordering::Relaxed);
         }
@@ -224,6 +255,7 @@ mod tests {
                 self.refused_us.push(real_us);
             } else {
                 self.now_us += SERVICE_US;
+                self.gate.on_answered(self.now_us);
                 self.answered_us.push(self.now_us - came_us);
             }
             self.backlog.on_work(self.now_us);
@@ -253,12 +285,28 @@ mod tests {
         let share = thread.answered_us.len() as f64 * SERVICE_US as f64 / 5_000_000.0;
         assert!(share >= 0.95, "{share} of the capacity went into answers");
         assert!(
-            thread.answered_us_max() <= 16_000,
+            thread.answered_us_max() <= 9_000,
             "an answer took {} us",
             thread.answered_us_max()
         );
         let refused_us_max = thread.refused_us.iter().max().unwrap();
         assert!(*refused_us_max <= 50_000, "a refusal took {refused_us_max} us");
+    }
+
+    #[test]
+    fn a_thread_that_could_do_nothing_but_refuse_answers_some() {
+        let mut thread = Thread::new();
+        let began_us = thread.now_us;
+        // Everybody asks again at once, so that all are there at every look, and refusing them takes 10 ms.
+        while thread.now_us < began_us + 1_000_000 {
+            let now_us = thread.now_us;
+            thread.backlog.on_look(now_us);
+            thread.backlog.on_read(now_us, None);
+            thread.backlog.on_empty(now_us);
+            (0..1_000).for_each(|_| thread.work_off(now_us));
+        }
+        let share = thread.answered_us.len() as f64 * SERVICE_US as f64 / 1_000_000.0;
+        assert!(share >= 0.25, "{share} of the capacity went into answers");
     }
 
     #[test]
@@ -290,35 +338,53 @@ mod tests {
         assert_eq!(thread.refused_us.len(), 0, "a burst is met with patience");
     }
 
+    /// Whether a gate of its own answers who has waited for so long.
+    fn answers(is_crowded: bool, class: QueryClass, wait_ms: u64) -> bool {
+        let gate = Gate::default();
+        gate.is_crowded.store(is_crowded, Ordering::Relaxed);
+        !gate.refuses(after_ms(wait_ms), false, class, || false)
+    }
+
+    fn after_ms(wait_ms: u64) -> Waited {
+        Waited {
+            at_us: 0,
+            wait: Duration::from_millis(wait_ms),
+        }
+    }
+
     #[test]
     fn what_is_worth_least_goes_first() {
         use QueryClass::{Background, Customer, Valued};
-        let answered = |is_crowded, class, wait_ms| {
-            let gate = Gate::default();
-            let judge = |wait_ms, class| {
-                let waited = Waited {
-                    at_us: 0,
-                    wait: Duration::from_millis(wait_ms),
-                };
-                gate.refuses(waited, false, class, || false)
-            };
-            gate.is_crowded.store(is_crowded, Ordering::Relaxed);
-            (0..100).filter(|_| !judge(wait_ms, class)).count()
-        };
         let table = [
-            (false, 20, [100, 100, 100]),
-            (true, 5, [100, 100, 100]),
-            (true, 6, [10, 100, 100]),
-            (true, 9, [10, 10, 100]),
-            (true, 13, [0, 0, 0]),
+            (false, 20, [true, true, true]),
+            (false, 21, [false, true, true]),
+            (false, 36, [false, false, true]),
+            (false, 51, [false, false, false]),
+            (true, 5, [true, true, true]),
+            (true, 6, [false, true, true]),
+            (true, 9, [false, false, true]),
+            (true, 13, [false, false, false]),
         ];
         for (is_crowded, wait_ms, expected) in table {
-            let seen = [Background, Customer, Valued].map(|class| answered(is_crowded, class, wait_ms));
+            let seen = [Background, Customer, Valued].map(|class| answers(is_crowded, class, wait_ms));
             assert_eq!(seen, expected, "{wait_ms} ms");
         }
-        for class in [Background, Customer, Valued] {
-            assert_eq!(answered(false, class, 51), 0, "nobody waits longer than 50 ms");
+    }
+
+    #[test]
+    fn no_class_starves_while_another_is_served() {
+        let gate = Gate::default();
+        let judge = |class| !gate.refuses(after_ms(40), false, class, || false);
+        assert!(!judge(QueryClass::Background), "nobody is served yet");
+        gate.is_crowded.store(false, Ordering::Relaxed);
+        let (mut valued, mut background) = (0, 0);
+        for _ in 0..90 {
+            valued += u32::from(judge(QueryClass::Valued));
+            background += u32::from(judge(QueryClass::Background));
+            // What follows is about the floor.
+            gate.is_crowded.store(false, Ordering::Relaxed);
         }
+        assert_eq!((valued, background), (90, 10));
     }
 
     #[test]
