@@ -21,7 +21,7 @@ use std::time::Duration;
 use house::{HUBS, House, WAIT, acknowledged, food, heard};
 use nextbest::serve::metrics::Counter;
 use nextbest::serve::{GatewaySettings, TestSocket};
-use nextbest_client::{AppClient, AppClientSettings, AppHelloSettings, ClientEndpoint};
+use nextbest_client::{AppClient, AppClientSettings, AppHelloSettings, BackoffSettings, ClientEndpoint};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::time::timeout;
@@ -105,6 +105,11 @@ fn app(house: &House, customer: &str) -> AppClient {
     };
     let settings = AppClientSettings {
         request_timeout_ms: 15_000,
+        // Sessions that end at once again and again are waited for longer and longer, which is not what is tested.
+        backoff: BackoffSettings {
+            longest_ms: 200,
+            ..BackoffSettings::default()
+        },
         ..AppClientSettings::default()
     };
     let to = house.gateway.app_addr();

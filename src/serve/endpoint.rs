@@ -333,12 +333,14 @@ mod tests {
             theirs.unwrap().close(0_u32.into(), b"");
         }
 
-        /// Somebody comes; what `how` does with them is the end of the endpoint. It is built again.
-        async fn dies_of(&mut self, how: impl FnOnce(&LiveEndpoint, Incoming)) {
+        /// Somebody comes; what `how` does with them, with what `fails` at that moment, is the end of the endpoint. It is built
+        /// again.
+        async fn dies_of(&mut self, fails: impl FnOnce(&Self), how: impl FnOnce(&LiveEndpoint, Incoming)) {
             let _connecting = self.client.connect(self.to, "localhost").unwrap();
             let Next::Incoming(incoming) = self.live.next().await else {
                 panic!("the endpoint is expected to live");
             };
+            fails(self);
             how(&self.live, incoming);
             self.is_built_again().await;
         }
@@ -414,14 +416,12 @@ mod tests {
     fn a_panic_while_somebody_is_let_in_refused_or_asked_for_a_proof_is_borne() {
         run(async {
             let mut world = World::new();
-            world.hello.store(1, Ordering::SeqCst);
-            world
-                .dies_of(|live, incoming| assert!(live.accept(incoming).is_none()))
-                .await;
-            world.socket.store(WRITING_PANICS, Ordering::SeqCst);
-            world.dies_of(LiveEndpoint::refuse).await;
-            world.socket.store(WRITING_PANICS, Ordering::SeqCst);
-            world.dies_of(LiveEndpoint::retry).await;
+            let hello = |world: &World| world.hello.store(1, Ordering::SeqCst);
+            let writing = |world: &World| world.socket.store(WRITING_PANICS, Ordering::SeqCst);
+            let let_in = |live: &LiveEndpoint, incoming| assert!(live.accept(incoming).is_none());
+            world.dies_of(hello, let_in).await;
+            world.dies_of(writing, LiveEndpoint::refuse).await;
+            world.dies_of(writing, LiveEndpoint::retry).await;
         });
     }
 
