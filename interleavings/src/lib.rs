@@ -9,5 +9,15 @@
 //!
 //! Deliberately absent: code of its own.
 
+#[path = "../../src/engine/presence/mod.rs"]
+pub mod presence;
 #[path = "../../src/engine/slab.rs"]
 pub mod slab;
+
+/// Where they look for one another, and for a step's length, which no interleaving depends on.
+mod engine {
+    pub(crate) use crate::slab;
+}
+mod model {
+    pub(crate) const STEP_MS: u64 = 250;
+}

@@ -2,15 +2,23 @@
 //!
 //! A writer takes the next number and writes the entry of that number; a reader that was too slow finds a later number
 //! there and learns how many it missed. A cursor begins at the newest, so that nobody can ask where people were.
-//! Deliberately absent: waking readers; the shell looks.
+//! Deliberately absent: waking readers; the shell looks. `interleavings/tests/presence.rs` explores it
+//! under loom.
 
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU64, Ordering};
+#[cfg(not(loom))]
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Confidence, PresenceKind, StayEnd, StayEvent};
 use crate::engine::slab::Slab;
 
 /// Events that a reader may be behind before it misses some.
+#[cfg(not(loom))]
 pub const PRESENCE_EVENTS_LEN_MAX: u32 = 65_536;
+/// Under loom every entry multiplies what there is to explore.
+#[cfg(loom)]
+pub const PRESENCE_EVENTS_LEN_MAX: u32 = 1;
 /// Words of an entry: version, number of the event plus one, who and what, when. Who and what is the slot in 32 bits, the
 /// zone in 16, the kind in 4, the end plus one in 4, and the confidence in 8.
 const ENTRY_WORDS: usize = 4;
@@ -70,7 +78,7 @@ impl Default for PresenceRing {
         Self {
             entries: Slab::new(PRESENCE_EVENTS_LEN_MAX as usize),
             next: AtomicU64::new(0),
-            counts: [const { AtomicU64::new(0) }; KINDS.len()],
+            counts: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 }
@@ -164,7 +172,7 @@ fn event(&[_, _, what, when]: &[u64; ENTRY_WORDS]) -> Option<(u32, StayEvent)> {
     Some((what as u32, event))
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
