@@ -56,7 +56,7 @@ fn contents(pack: &Pack) -> String {
 
 /// The most memory that a gateway with this pack and a state folder takes, and whether this machine has it.
 fn memory(pack: &Pack) -> String {
-    let worst = WorstCase::with_state(&pack.spec.settings, &GatewaySettings::from(&pack.serve));
+    let worst = WorstCase::with_state(&pack.spec, &GatewaySettings::from(&pack.serve));
     let line = format!("memory    {worst}");
     match machine_bytes().filter(|machine| worst.total_bytes() > *machine) {
         Some(machine) => format!(

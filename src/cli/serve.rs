@@ -87,7 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if folder.is_some() {
         settings.state_bytes_max = state_bytes_max(pack.spec.settings.customers_max);
     }
-    let worst = WorstCase::of(&pack.spec.settings, &settings);
+    let worst = WorstCase::of(&pack.spec, &settings);
     refuse_what_does_not_fit(&worst)?;
     settings.memory_bytes_max = Some(worst.total_bytes());
     let taking = Arc::clone(&engine);

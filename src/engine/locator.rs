@@ -1,7 +1,20 @@
 //! From the map to the locator's own plain inputs: cells and stations.
 
-use super::locate::{FloorLevel, FloorPlan, Locator, LocatorError, LocatorSettings, Station, SurveyPoint};
+use super::locate::{
+    FloorLevel, FloorPlan, Locator, LocatorError, LocatorSettings, MAP_CELLS_MAX, Station, SurveyPoint,
+};
 use super::spec::Spec;
+
+/// Bytes that the radio maps of a venue take at most, as if each hub were heard in each cell: the one in use, and the one
+/// that is built anew from what was learned.
+#[must_use]
+pub fn radio_maps_bytes_max(spec: &Spec) -> u64 {
+    let rasters = spec.venue.floor.rasters.iter();
+    let cells: u64 = rasters
+        .map(|raster| u64::from(raster.columns) * u64::from(raster.rows))
+        .sum();
+    2 * (cells * spec.venue.hubs.len() as u64).min(MAP_CELLS_MAX as u64)
+}
 
 /// The locator of a venue: its hubs are the stations, in their order. What was learned while running stands beside the
 /// survey.

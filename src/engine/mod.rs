@@ -78,6 +78,7 @@ pub use self::hubs::{HubIntake, HubState};
 pub use self::identity::IdentityCounts;
 pub use self::learning::LearningState;
 pub use self::ledger::PersonKey;
+pub use self::locator::radio_maps_bytes_max;
 pub use self::novelty::Novelty;
 pub use self::saving::{SavedPerson, WINDOW_PARTS};
 pub use self::sightings::{SightingOutcome, ZoneChange};

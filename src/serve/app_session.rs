@@ -30,6 +30,9 @@ use super::requests::Session;
 /// How long an app may take from the handshake to a hello that is welcomed.
 const HELLO_WAIT: Duration = Duration::from_secs(5);
 
+/// Room that a connection keeps for its answers in datagrams.
+const DATAGRAM_ROOM_MAX: usize = 4 * 1_024;
+
 /// Serves one app until its connection ends.
 pub(super) async fn run(worker: Rc<AppWorker>, connection: Connection) {
     let session = Rc::new(Session::new(worker, connection));
@@ -97,6 +100,9 @@ fn answer_datagram(session: &Session, datagram: &[u8], out: &mut BytesMut) {
         let sentence = "the answer is larger than a datagram may be here; ask on a stream";
         session.refuse_datagram(request_id, v1::Error::because(ErrorCode::FrameTooLarge, sentence), out);
         let _may_be_lost = session.connection.send_datagram(Bytes::copy_from_slice(out));
+    }
+    if out.capacity() > DATAGRAM_ROOM_MAX {
+        *out = BytesMut::new();
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nextbest_proto::v1::{self, ErrorCode};
 
+use super::held::Pool;
 use super::identities::{Identities, IdentityLimits};
 use super::latency;
 use super::overload::{QueryClass, RETRY_AFTER_MS};
@@ -23,16 +24,24 @@ pub(super) struct AppWorker {
     pub(super) shared: Arc<Shared>,
     /// Who is connected, by identity.
     pub(super) identities: Rc<Identities>,
+    /// What its connections hold together beyond what each has of its own.
+    pub(super) pool: Rc<Pool>,
     scratch: RefCell<Scratch>,
     /// What each query costs beside its decide, so that a test can overload the thread; nothing otherwise.
     query_cost: Duration,
 }
 
 impl AppWorker {
-    pub(super) fn new(shared: Arc<Shared>, query_cost: Duration, limits: IdentityLimits) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        query_cost: Duration,
+        limits: IdentityLimits,
+        held_bytes_max: usize,
+    ) -> Self {
         Self {
             shared,
             identities: Rc::new(Identities::new(limits)),
+            pool: Pool::new(held_bytes_max),
             scratch: RefCell::default(),
             query_cost,
         }

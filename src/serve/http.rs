@@ -32,6 +32,22 @@ const CONNECTIONS_MAX: u32 = 256;
 /// Connections of one listener from one address; its health checks, scrapes and staff may share one.
 const CONNECTIONS_PER_ADDRESS_MAX: u32 = 64;
 
+/// What a connection takes: the buffers of TLS, and those of HTTP in both directions.
+const CONNECTION_BYTES: usize = 64 * 1_024 + 2 * BUFFER_LEN_MAX;
+/// Bytes of a request's head, and of an answer that waits to be written.
+const BUFFER_LEN_MAX: usize = 16 * 1_024;
+
+/// Bytes that so many listeners can take at worst.
+pub(super) const fn bytes_max(listeners: usize) -> usize {
+    let connections = listeners * CONNECTIONS_MAX as usize;
+    let requests = if listeners == 0 {
+        0
+    } else {
+        admin::request_bytes_max(connections)
+    };
+    connections * CONNECTION_BYTES + requests
+}
+
 /// Serves until the gateway drains.
 ///
 /// # Errors
@@ -55,7 +71,8 @@ pub(super) fn serve(shared: Arc<Shared>, socket: TcpListener, door: Door) -> io:
         .http1_only();
     // Without a timer of its own the library waits for ever.
     let mut builder = server.http_builder().http1();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT);
+    let builder = builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT);
+    builder.max_buf_size(BUFFER_LEN_MAX);
     let routes = Router::new().fallback(answer).with_state((Arc::clone(&shared), door));
     Ok(async move {
         let mut stage = shared.stage.clone();

@@ -26,6 +26,8 @@ pub struct IdentityLimits {
     pub service: Rate,
     /// Connections of a service.
     pub service_connections_max: u32,
+    /// Connections of all services together: each may hold as much as ten of customers.
+    pub services_connections_max: u32,
 }
 
 impl IdentityLimits {
@@ -38,7 +40,8 @@ impl IdentityLimits {
             per_s: 1_000_000,
             burst: 1_000_000,
         },
-        service_connections_max: 4_096,
+        service_connections_max: 256,
+        services_connections_max: 256,
     };
 }
 
@@ -54,6 +57,8 @@ pub(super) struct Identities {
     known: RefCell<HashMap<Key, Rc<Identity>>>,
     /// When so many are known, some are forgotten.
     sweep_len: Cell<usize>,
+    /// Connections of services.
+    services: Rc<Cell<u32>>,
 }
 
 /// A customer and a service of the same name are two.
@@ -71,6 +76,7 @@ impl Identities {
             limits,
             known: RefCell::default(),
             sweep_len: Cell::new(SWEEP_LEN_MIN),
+            services: Rc::default(),
         }
     }
 
@@ -97,12 +103,18 @@ impl Identities {
                 connections: Cell::new(0),
             })
         });
-        if identity.connections.get() >= connections_max {
+        let are_too_many_services = is_service && self.services.get() >= self.limits.services_connections_max;
+        if identity.connections.get() >= connections_max || are_too_many_services {
             return Err(v1::Error::new(ErrorCode::TooManyConnections).after(RETRY_AFTER_MS));
         }
         identity.connections.set(identity.connections.get() + 1);
+        let services = is_service.then(|| Rc::clone(&self.services));
+        if let Some(services) = &services {
+            services.set(services.get() + 1);
+        }
         Ok(Joined {
             identity: Rc::clone(identity),
+            services,
         })
     }
 
@@ -129,6 +141,8 @@ const RETRY_AFTER_MS: u32 = 1_000;
 /// A connection of an identity.
 pub(super) struct Joined {
     identity: Rc<Identity>,
+    /// Counts services, when it is one's.
+    services: Option<Rc<Cell<u32>>>,
 }
 
 impl Joined {
@@ -152,6 +166,9 @@ impl Drop for Joined {
     fn drop(&mut self) {
         let left = self.identity.connections.get().saturating_sub(1);
         self.identity.connections.set(left);
+        if let Some(services) = &self.services {
+            services.set(services.get().saturating_sub(1));
+        }
     }
 }
 
@@ -206,6 +223,29 @@ mod tests {
         assert_eq!(refused, Some(ErrorCode::TooManyConnections));
         joined.pop();
         assert!(all.join(NOW, &ada).is_ok());
+    }
+
+    #[test]
+    fn services_have_a_number_of_connections_together_and_customers_are_not_counted() {
+        let all = Identities::new(IdentityLimits {
+            services_connections_max: 3,
+            ..IdentityLimits::DEFAULT
+        });
+        let join = |subject: &str, role| all.join(NOW, &principal(subject, role));
+        let ada = join("ada", Role::Customer).unwrap();
+        let mut joined: Vec<_> = ["till", "till", "stock"]
+            .map(|service| join(service, Role::Service).unwrap())
+            .into();
+        let refused = join("clock", Role::Service).err().map(|error| error.code());
+        assert_eq!(refused, Some(ErrorCode::TooManyConnections));
+        assert!(join("ben", Role::Customer).is_ok());
+        drop(ada);
+        assert!(
+            join("clock", Role::Service).is_err(),
+            "a customer who goes makes no room"
+        );
+        joined.pop();
+        assert!(join("clock", Role::Service).is_ok());
     }
 
     #[test]

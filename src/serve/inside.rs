@@ -74,7 +74,13 @@ impl Inside {
             Listener::new(Arc::clone(&shared), given(app_socket), apps, Gauge::Apps).map_err(failed("apps"))?;
         let hub_worker = Rc::new(HubWorker::new(Arc::clone(&shared)));
         let closing = spawn_local(hub_worker::close_refused(Rc::clone(&hub_worker)));
-        let app_worker = Rc::new(AppWorker::new(Arc::clone(&shared), Duration::ZERO, settings.identities));
+        let app_worker = AppWorker::new(
+            Arc::clone(&shared),
+            Duration::ZERO,
+            settings.identities,
+            apps.held_bytes_max,
+        );
+        let app_worker = Rc::new(app_worker);
         let hubs = hub_listener.run(settings.drain_wait, move |connection| {
             hub_session::run(Rc::clone(&hub_worker), connection)
         });

@@ -28,6 +28,7 @@ pub mod durable;
 mod endpoint;
 mod endpoint_driver;
 mod exposition;
+mod held;
 mod http;
 mod hub_book;
 mod hub_exposition;
@@ -445,7 +446,7 @@ impl Gateway {
             let source = Source::Machine(socket, test_socket);
             let listener = Listener::new(Arc::clone(&shared), source, apps, Gauge::Apps)?;
             tokio::task::spawn_local(overload::beat(Arc::clone(&shared), Beat::Apps));
-            let worker = Rc::new(AppWorker::new(shared, query_cost, identities));
+            let worker = Rc::new(AppWorker::new(shared, query_cost, identities, apps.held_bytes_max));
             Ok(listener.run(drain_wait, move |connection| {
                 app_session::run(Rc::clone(&worker), connection)
             }))

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::closing::WRITE_WAIT;
 use super::metrics::Counter;
 use super::overload::Step;
+use super::request_stream::ROOM_KEPT_MAX;
 use super::requests::Session;
 use super::shared::Stage;
 use crate::engine::CustomerSlot;
@@ -64,6 +65,9 @@ async fn push_all(session: &Session, customer: CustomerSlot, moved: &Notify, mut
         if !out.is_empty() && !matches!(timeout(WRITE_WAIT, send.write_all(&out)).await, Ok(Ok(()))) {
             session.worker.shared.metrics.count(Counter::PushUnsent);
             return;
+        }
+        if out.capacity() > ROOM_KEPT_MAX {
+            out = BytesMut::new();
         }
     }
 }

@@ -6,7 +6,10 @@
 //! A frame that has begun has [`FRAME_WAIT`] to come whole, however its bytes are spread, and all torn frames of a
 //! connection together may hold a bounded number of bytes.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -26,8 +29,8 @@ const CHUNK_LEN_MAX: usize = 16 * 1_024;
 const FRAME_WAIT: Duration = Duration::from_secs(2);
 /// Replies are written when they have so many bytes. The buffer holds this and one reply more at most.
 const OUT_LEN_MAX: usize = 16 * 1_024;
-/// Room that a reader may keep once its torn frame has come whole.
-const ROOM_KEPT_MAX: usize = 4 * 1_024;
+/// Room that a stream which waits may keep in its reader, and in its buffer for replies.
+pub(super) const ROOM_KEPT_MAX: usize = 1_024;
 
 /// A stream with its reader and its buffer.
 pub(super) struct RequestStream {
@@ -50,6 +53,8 @@ enum End {
     Broken(v1::Error),
     /// The connection ends for this, and the peer is told why.
     Refused(u64, v1::Error),
+    /// The peer does not read what it asked for.
+    Unread,
     /// There is nobody to tell.
     Gone,
 }
@@ -70,7 +75,7 @@ impl RequestStream {
     /// Answers every request of the stream until it ends.
     pub(super) async fn serve(mut self) {
         let end = self.answer_all().await;
-        self.session.streams.holds_torn(self.torn_bytes, 0);
+        self.session.held.takes(self.torn_bytes, 0);
         let how = if self.has_answered {
             Ended::Answered
         } else {
@@ -89,6 +94,10 @@ impl RequestStream {
             }
             End::Gone => {}
             End::Broken(error) => self.end_broken(error).await,
+            End::Unread => {
+                let error = v1::Error::because(ErrorCode::Overloaded, "the app did not read its replies");
+                self.end_broken(error).await;
+            }
             End::Refused(request_id, error) => {
                 self.session.count_error(&error);
                 let reply = error_reply(request_id, error.clone());
@@ -152,12 +161,12 @@ impl RequestStream {
         if held.is_none() && self.torn_bytes > ROOM_KEPT_MAX {
             *reader = FrameReader::new(APP_REQUEST_LEN_MAX);
         }
-        let fits = self.session.streams.holds_torn(self.torn_bytes, bytes);
+        let fits = self.session.held.takes(self.torn_bytes, bytes);
         self.torn_bytes = bytes;
         fits.then_some(()).ok_or_else(|| {
             End::Broken(v1::Error::because(
                 ErrorCode::Overloaded,
-                "the streams of this connection hold too much of frames that have not come whole",
+                "too much is held of frames that have not come whole; send large requests one after the other",
             ))
         })
     }
@@ -199,15 +208,33 @@ impl RequestStream {
         if self.out.is_empty() {
             return Ok(());
         }
-        let written = timeout(WRITE_WAIT, self.send.write_all(&self.out)).await;
+        let held = &self.session.held;
+        let waits = self.out.capacity();
+        let written = {
+            let mut writing = pin!(timeout(WRITE_WAIT, self.send.write_all(&self.out)));
+            // Most replies go at once, and are never held.
+            let polled = poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await;
+            match polled {
+                Poll::Ready(written) => written,
+                Poll::Pending if held.takes(0, waits) => {
+                    let written = writing.await;
+                    held.takes(waits, 0);
+                    written
+                }
+                Poll::Pending => {
+                    held.takes(waits, 0);
+                    return Err(End::Unread);
+                }
+            }
+        };
         self.out.clear();
+        if self.out.capacity() > ROOM_KEPT_MAX {
+            self.out = BytesMut::new();
+        }
         match written {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),
-            Err(_) => Err(End::Broken(v1::Error::because(
-                ErrorCode::Overloaded,
-                "the app did not read its replies",
-            ))),
+            Err(_) => Err(End::Unread),
         }
     }
 
@@ -219,7 +246,7 @@ impl RequestStream {
             return closing::say_and_close(&self.session.connection, self.send, &reply, &error).await;
         }
         let code = closing::close_code(&error);
-        self.out.clear();
+        self.out = BytesMut::new();
         encode_frame(&error_reply(0, error), &mut self.out);
         let _gone = timeout(WRITE_WAIT, self.send.write_all(&self.out)).await;
         let _gone = self.send.finish();

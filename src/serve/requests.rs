@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 
 use super::app_worker::AppWorker;
 use super::durable::Until;
+use super::held::Held;
 use super::metrics::Counter;
 use super::overload::{RETRY_AFTER_MS, Step};
 use super::presence_watch::PresenceWatch;
@@ -46,6 +47,7 @@ pub(super) struct Session {
     speaker: RefCell<Option<Rc<Speaker>>>,
     broken_streams: Cell<u32>,
     pub(super) streams: StreamWatch,
+    pub(super) held: Held,
 }
 
 /// What to do after a request.
@@ -69,6 +71,7 @@ impl Session {
     pub(super) fn new(worker: Rc<AppWorker>, connection: Connection) -> Self {
         Self {
             streams: StreamWatch::new(worker.shared.clock.now()),
+            held: Held::new(&worker.pool),
             worker,
             connection,
             welcomed: Notify::new(),
@@ -275,8 +278,9 @@ impl Session {
             principal,
             access_number: Cell::new(access_number),
         };
-        if speaker.role() == Role::Service {
-            self.streams.speaks_for_many();
+        match speaker.role() {
+            Role::Customer => self.held.is_a_customers(),
+            Role::Service => self.held.is_a_services(),
         }
         self.speaker.replace(Some(Rc::new(speaker)));
         self.welcomed.notify_one();

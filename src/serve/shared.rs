@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::GatewaySettings;
 use super::access::AccessBook;
+use super::admin::LONG_ANSWERS_MAX;
 use super::admin::audit::Audit;
 use super::clock::Clock;
 use super::durable::{Keeper, Opened};
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     pub(super) hub_book: HubBook,
     pub(super) overload: Arc<Overload>,
     pub(super) watches: Watches,
+    /// Places for long answers to staff.
+    pub(super) long_answers: Arc<Semaphore>,
     /// Requests that one app connection may have open.
     pub(super) requests_open_max: u32,
     pub(super) stage: watch::Receiver<Stage>,
@@ -71,6 +74,7 @@ pub(super) fn share(
         hub_book,
         overload: Arc::clone(overload),
         watches: Watches::default(),
+        long_answers: Arc::new(Semaphore::new(LONG_ANSWERS_MAX)),
         requests_open_max: settings.apps.bidi_streams_max,
         stage: stage_receiver,
     };

@@ -20,7 +20,7 @@ use crate::engine::decide::message::LocaleIx;
 use crate::model::Timestamp;
 
 /// Customers whose slot the connection of a service keeps.
-const SUBJECTS_LEN_MAX: usize = 4_096;
+pub(super) const SUBJECTS_LEN_MAX: usize = 4_096;
 
 /// Who speaks on a connection.
 pub(super) struct Speaker {

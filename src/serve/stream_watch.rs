@@ -1,6 +1,5 @@
 //! Watches the streams of one connection. A peer that opens and resets them (rapid reset, RFC 9000 section 21.9), or abandons
-//! most of what it asks for, makes work and takes nothing. And frames that have not come whole are held in memory beside the
-//! transport's windows, so all streams of a connection share a bound for them.
+//! most of what it asks for, makes work and takes nothing.
 //!
 //! Deliberately absent: what is done about it; the session closes the connection with `streams_abandoned`.
 
@@ -16,11 +15,6 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// Ends within the window that are too few to judge.
 const ENDS_MIN: u32 = 32;
 
-/// Bytes of torn frames on all streams of a connection: as many as may be unread.
-const TORN_BYTES_MAX: usize = 64 * 1_024;
-/// The same for a service, who speaks for many.
-const SERVICE_TORN_BYTES_MAX: usize = 4 * 1_024 * 1_024;
-
 /// How a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -35,8 +29,6 @@ pub(super) enum Ended {
 pub(super) struct StreamWatch {
     second: Cell<(Timestamp, u32)>,
     window: Cell<(Timestamp, u32, u32)>,
-    torn_bytes: Cell<usize>,
-    torn_bytes_max: Cell<usize>,
 }
 
 impl StreamWatch {
@@ -44,21 +36,7 @@ impl StreamWatch {
         Self {
             second: Cell::new((now, 0)),
             window: Cell::new((now, 0, 0)),
-            torn_bytes: Cell::new(0),
-            torn_bytes_max: Cell::new(TORN_BYTES_MAX),
         }
-    }
-
-    /// The connection is a service's.
-    pub(super) fn speaks_for_many(&self) {
-        self.torn_bytes_max.set(SERVICE_TORN_BYTES_MAX);
-    }
-
-    /// A stream holds `bytes` of a torn frame where it held `before`; false when all streams together hold too much.
-    pub(super) fn holds_torn(&self, before: usize, bytes: usize) -> bool {
-        let all = self.torn_bytes.get().saturating_sub(before).saturating_add(bytes);
-        self.torn_bytes.set(all);
-        all <= self.torn_bytes_max.get()
     }
 
     /// Notes an end; true when the connection has had its share: more than 100 abandoned within a second, or more abandoned
@@ -100,16 +78,6 @@ mod tests {
             (0..9_000).all(|n| !watch.ended(at_ms(n), Ended::Answered)),
             "answers are no resets"
         );
-    }
-
-    #[test]
-    fn torn_frames_share_a_bound() {
-        let watch = StreamWatch::new(at_ms(0));
-        assert!(watch.holds_torn(0, 40_000));
-        assert!(!watch.holds_torn(0, 40_000));
-        assert!(watch.holds_torn(40_000, 0), "what is given back is free");
-        watch.speaks_for_many();
-        assert!(watch.holds_torn(0, 4_000_000) && !watch.holds_torn(0, 400_000));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nextbest_proto::ALPN;
+use nextbest_proto::limits::{APP_PUSH_LEN_MAX, GATEWAY_TO_HUB_LEN_MAX, HUB_TO_GATEWAY_LEN_MAX, SUBJECT_LEN_MAX};
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{IdleTimeout, ServerConfig, TransportConfig, VarInt};
 use rustls::server::WebPkiClientVerifier;
@@ -19,7 +20,10 @@ use rustls::{RootCertStore, ServerConfig as TlsConfig};
 use thiserror::Error;
 
 use super::admission::HandshakeLimits;
+use super::held::FREE_BYTES;
 use super::keys::{KeyFolder, KeysError};
+use super::request_stream::ROOM_KEPT_MAX;
+use super::speaker::SUBJECTS_LEN_MAX;
 
 /// What one connection may use, and how many there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +56,10 @@ pub struct Limits {
     /// Whether larger packets than every network carries are tried. The search costs a new connection five packets
     /// and the pace of the next: in a burst of new phones it held answers up for 25 ms. It pays for bulk.
     pub larger_packets: bool,
+    /// Bytes that a session holds of its own beside the transport's buffers.
+    pub session_bytes: usize,
+    /// Bytes that all sessions hold together beyond that: frames that have not come whole, replies that are not read.
+    pub held_bytes_max: usize,
 }
 
 impl Limits {
@@ -70,6 +78,9 @@ impl Limits {
         idle: Duration::from_secs(15),
         migration: false,
         larger_packets: true,
+        // A frame that has not come whole, the chunk that is taken in, and an acknowledgement.
+        session_bytes: HUB_TO_GATEWAY_LEN_MAX + 32 * 1_024 + GATEWAY_TO_HUB_LEN_MAX,
+        held_bytes_max: 0,
     };
 
     /// For apps: many connections, short requests. No unidirectional streams: nothing is said on them.
@@ -87,14 +98,24 @@ impl Limits {
         idle: Duration::from_secs(30),
         migration: true,
         larger_packets: false,
+        // What it holds of its own; a push and a datagram on their way.
+        session_bytes: FREE_BYTES + APP_PUSH_LEN_MAX + 4 * 1_024,
+        held_bytes_max: 128 * 1_024 * 1_024,
     };
 
-    /// Bytes of buffers that one connection can fill at worst.
+    /// Bytes that one connection can fill at worst, its session's share of what all hold not counted.
+    #[must_use]
+    pub const fn connection_bytes_max(&self) -> usize {
+        let streams = self.bidi_streams_max as usize * OPEN_STREAM_BYTES;
+        self.transport_bytes_max() + streams + self.session_bytes
+    }
+
+    /// Bytes of the transport's buffers that one connection can fill at worst.
     ///
     /// Beside its buffers a connection has quinn's own state, measured as about 50 kB with the process's share of
     /// it; that is in [`CONNECTION_STATE_BYTES`].
     #[must_use]
-    pub const fn connection_bytes_max(&self) -> usize {
+    pub const fn transport_bytes_max(&self) -> usize {
         let buffers = self.connection_window_bytes
             + self.send_window_bytes
             + self.datagram_receive_bytes
@@ -104,10 +125,19 @@ impl Limits {
         buffers as usize + streams as usize * STREAM_STATE_BYTES + CONNECTION_STATE_BYTES
     }
 
-    /// Bytes that the listener can use at worst: all connections, and those that have not shaken hands.
+    /// Bytes that the listener can use at worst: all connections, what they hold together, and those that have not shaken
+    /// hands.
     #[must_use]
     pub const fn listener_bytes_max(&self) -> usize {
-        self.connections_max * self.connection_bytes_max() + INCOMING_BYTES_TOTAL_MAX as usize
+        self.connections_max * self.connection_bytes_max() + self.held_bytes_max + INCOMING_BYTES_TOTAL_MAX as usize
+    }
+
+    /// Bytes that a connection can take beyond [`Self::connection_bytes_max`] because it is a service's: its streams, the
+    /// customers it has named, and presence that it is told.
+    #[must_use]
+    pub const fn service_bytes_max(&self) -> usize {
+        let streams = SERVICE_STREAMS_MAX.saturating_sub(self.bidi_streams_max) as usize;
+        streams * (STREAM_STATE_BYTES + OPEN_STREAM_BYTES) + SUBJECTS_LEN_MAX * SUBJECT_BYTES + 2 * APP_PUSH_LEN_MAX
     }
 }
 
@@ -116,6 +146,11 @@ impl Limits {
 pub const SERVICE_STREAMS_MAX: u32 = 512;
 /// State of a connection beside its buffers, in bytes. 500 idle connections with these limits took 27 to 30 MB.
 pub const CONNECTION_STATE_BYTES: usize = 56 * 1_024;
+/// What a stream takes while it is open, in bytes: quinn's state of both directions, its task, and the room that its reader
+/// and its buffer keep.
+const OPEN_STREAM_BYTES: usize = 2 * 1_024 + 2 * ROOM_KEPT_MAX;
+/// What a customer takes whom a service has named: an id and a place in a map, twice for the room that maps keep free.
+const SUBJECT_BYTES: usize = 2 * (SUBJECT_LEN_MAX + 40);
 /// What quinn reserves for each stream that a peer may open, in bytes: 11,000 streams took 0.7 MB.
 const STREAM_STATE_BYTES: usize = 72;
 /// Early bytes kept for one of them.
@@ -239,12 +274,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_app_connection_costs_less_than_256_kib_at_worst() {
-        assert!(
-            Limits::APP.connection_bytes_max() <= 256 * 1_024,
-            "{}",
-            Limits::APP.connection_bytes_max()
-        );
+    fn the_transport_of_an_app_costs_less_than_256_kib_at_worst() {
+        let bytes = Limits::APP.transport_bytes_max();
+        assert!(bytes <= 256 * 1_024, "{bytes}");
     }
 
     #[test]

@@ -6,10 +6,10 @@
 
 use std::fmt;
 
-use super::GatewaySettings;
 use super::durable::{changes_bytes_max, state_bytes_max};
-use crate::engine::MemoryBound;
-use crate::engine::spec::Settings;
+use super::{GatewaySettings, http};
+use crate::engine::spec::{Settings, Spec};
+use crate::engine::{MemoryBound, radio_maps_bytes_max};
 
 /// One row: what takes memory, and how much at worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,17 +30,31 @@ pub struct WorstCase {
 impl WorstCase {
     /// The worst case of a pack's engine with a gateway's settings.
     #[must_use]
-    pub fn of(engine: &Settings, gateway: &GatewaySettings) -> Self {
+    pub fn of(pack: &Spec, gateway: &GatewaySettings) -> Self {
+        Self::with_maps(&pack.settings, radio_maps_bytes_max(pack), gateway)
+    }
+
+    fn with_maps(engine: &Settings, radio_maps_bytes: u64, gateway: &GatewaySettings) -> Self {
         let tables = MemoryBound::of(engine);
+        let (services, listeners) = (
+            gateway.identities.services_connections_max,
+            [gateway.http, gateway.admin],
+        );
+        let services = (services as usize).min(gateway.apps.connections_max) * gateway.apps.service_bytes_max();
+        let listeners = http::bytes_max(listeners.iter().flatten().count());
         let row = |what, bytes| Row { what, bytes };
         Self {
             rows: vec![
                 row("customers", tables.customers_bytes),
                 row("tags", tables.tags_bytes),
                 row("message ids", tables.message_ids_bytes),
+                row("presence events", tables.presence_bytes),
+                row("radio maps", radio_maps_bytes),
                 row("keys of tags", tables.identities_bytes),
                 row("connections of apps", gateway.apps.listener_bytes_max() as u64),
+                row("what services take beyond that", services as u64),
                 row("connections of hubs", gateway.hubs.listener_bytes_max() as u64),
+                row("HTTPS connections", listeners as u64),
                 row("doors for other hubs", gateway.doors.bytes_max() as u64),
                 row("changes by staff", changes_bytes_max()),
                 row("state on its way to the disk", gateway.state_bytes_max),
@@ -50,12 +64,12 @@ impl WorstCase {
 
     /// The worst case with a state folder.
     #[must_use]
-    pub fn with_state(engine: &Settings, gateway: &GatewaySettings) -> Self {
+    pub fn with_state(pack: &Spec, gateway: &GatewaySettings) -> Self {
         let gateway = GatewaySettings {
-            state_bytes_max: state_bytes_max(engine.customers_max),
+            state_bytes_max: state_bytes_max(pack.settings.customers_max),
             ..gateway.clone()
         };
-        Self::of(engine, &gateway)
+        Self::of(pack, &gateway)
     }
 
     /// All of it, in bytes.
@@ -111,14 +125,14 @@ mod tests {
         let few = GatewaySettings::default();
         let mut many = few.clone();
         many.apps.connections_max *= 2;
-        let total = |settings| WorstCase::of(&engine, settings).total_bytes();
+        let total = |settings| WorstCase::with_maps(&engine, 0, settings).total_bytes();
         let of_one = few.apps.connection_bytes_max() as u64;
         assert_eq!(total(&many) - total(&few), few.apps.connections_max as u64 * of_one);
     }
 
     #[test]
     fn shut_doors_cost_nothing_and_are_not_shown() {
-        let worst = WorstCase::of(&Settings::default(), &GatewaySettings::default());
+        let worst = WorstCase::with_maps(&Settings::default(), 0, &GatewaySettings::default());
         assert!(!worst.to_string().contains("doors"), "{worst}");
     }
 }

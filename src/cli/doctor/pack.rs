@@ -18,7 +18,7 @@ pub(super) fn check(folder: &Path) -> Finding {
             return Finding::bad(SUBJECT, failure.sentence, "see `nextbest check`");
         }
     };
-    let worst = WorstCase::of(&loaded.spec.settings, &GatewaySettings::from(&loaded.serve)).total_bytes();
+    let worst = WorstCase::of(&loaded.spec, &GatewaySettings::from(&loaded.serve)).total_bytes();
     let found = format!("{} can be served, with {} of memory at most", loaded.name, Bytes(worst));
     match machine_bytes().filter(|machine| worst > *machine) {
         Some(machine) => Finding::bad(

@@ -36,6 +36,8 @@ mod track;
 mod zone;
 
 pub use error::LocatorError;
+pub(super) use radio_map::MAP_CELLS_MAX;
+
 pub use floor::{FloorLevel, FloorPlan, LEVEL_SIDE_MAX, LEVELS_MAX, NO_ZONE, WINDOW_SIDE};
 pub use settings::LocatorSettings;
 pub use station::{STATIONS_MAX, Station, SurveyPoint};

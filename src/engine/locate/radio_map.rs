@@ -12,7 +12,7 @@ use super::station::Station;
 use super::survey::SurveyedStation;
 
 /// Cells that all radio maps of a venue may have together: 256 MiB.
-pub(super) const MAP_CELLS_MAX: usize = 256 << 20;
+pub(in crate::engine) const MAP_CELLS_MAX: usize = 256 << 20;
 /// Stored steps in one dB, below zero dBm: a byte reaches from 0 to -127.5 dBm.
 const STEPS_PER_DB: f32 = 2.0;
 /// What a cell out of range is expected to be heard at: -105 dBm, below what a receiver can decode.

@@ -5,15 +5,18 @@
 //! says who asks. Files are read on this thread, which answers neither apps nor hubs.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use nextbest_proto::v1;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::audit::What;
@@ -33,6 +36,16 @@ use crate::serve::{exposition, hub_book};
 const BODY_LEN_MAX: usize = 4_096;
 /// How long a body may take.
 const BODY_WAIT: Duration = Duration::from_secs(5);
+
+/// Answers that may be long, and have not been read by whom they are for.
+pub(in crate::serve) const LONG_ANSWERS_MAX: usize = 4;
+/// Bytes of a long answer: 4,096 hubs, or as many changes, with 2 KiB for each.
+const LONG_ANSWER_LEN_MAX: usize = 8 * 1_024 * 1_024;
+
+/// Bytes that so many requests can take at worst, bodies and answers.
+pub(in crate::serve) const fn request_bytes_max(connections: usize) -> usize {
+    connections * 2 * BODY_LEN_MAX + LONG_ANSWERS_MAX * LONG_ANSWER_LEN_MAX
+}
 
 /// Which listener is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,18 +102,19 @@ async fn try_answer(shared: &Shared, door: Door, head: &Parts, body: Body) -> Re
         (Work::Ready, _) => Ok(readiness(shared)),
         (Work::Metrics, Some(_)) => {
             let format = [(header::CONTENT_TYPE, exposition::CONTENT_TYPE)];
-            Ok((format, exposition::text(shared)).into_response())
+            let text = long(shared, || exposition::text(shared))?;
+            Ok((format, text).into_response())
         }
         (Work::WhoAmI, Some(holder)) => Ok(say(&json!({
             "name": holder.name, "role": holder.role.name(), "until_unix_s": holder.until_unix_s,
         }))),
-        (Work::Hubs, Some(holder)) => Ok(say(&hubs(shared, &holder))),
-        (Work::Changes, Some(holder)) => Ok(say(&changes(shared, holder.role))),
+        (Work::Hubs, Some(holder)) => Ok(say_text(long(shared, || line(&hubs(shared, &holder)))?)),
+        (Work::Changes, Some(holder)) => Ok(say_text(long(shared, || line(&changes(shared, holder.role)))?)),
         (Work::Revoke, Some(holder)) => revoke(shared, &holder, &body).await,
         (Work::Reload, Some(holder)) => reload(shared, &holder, &body).await,
         (Work::ExportPerson, Some(holder)) => person::export(shared, &holder, &body).await,
         (Work::ErasePerson, Some(holder)) => person::erase(shared, &holder, &body).await,
-        (Work::Erasures, Some(_)) => Ok(person::erasures(shared)),
+        (Work::Erasures, Some(_)) => Ok(say_text(long(shared, || line(&person::erasures(shared)))?)),
         (
             Work::Metrics
             | Work::WhoAmI
@@ -305,11 +319,38 @@ fn taken(shared: &Shared, taken: Result<u64, ReloadError>) -> Result<Response, R
 
 /// An answer in JSON, which nobody keeps on the way.
 pub(super) fn say(value: &Value) -> Response {
+    say_text(line(value))
+}
+
+fn line(value: &Value) -> String {
+    format!("{value}\n")
+}
+
+fn say_text(text: impl IntoResponse) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, format!("{value}\n")).into_response()
+    (headers, text).into_response()
+}
+
+/// An answer that may be long, with its place, which is free again when the answer was read.
+struct Long(
+    String,
+    #[expect(dead_code, reason = "dropping it frees the place")] OwnedSemaphorePermit,
+);
+
+impl AsRef<[u8]> for Long {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+fn long(shared: &Shared, answer: impl FnOnce() -> String) -> Result<Bytes, Refused> {
+    let sentence = "others are reading long answers; try again in a moment";
+    let place = Arc::clone(&shared.long_answers).try_acquire_owned();
+    let place = place.map_err(|_| Refused::because(StatusCode::SERVICE_UNAVAILABLE, "overloaded", sentence))?;
+    Ok(Bytes::from_owner(Long(answer(), place)))
 }
 
 impl Refused {

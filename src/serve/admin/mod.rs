@@ -10,4 +10,4 @@ mod changing;
 mod person;
 pub mod routes;
 
-pub(super) use self::answering::{Door, answer};
+pub(super) use self::answering::{Door, LONG_ANSWERS_MAX, answer, request_bytes_max};

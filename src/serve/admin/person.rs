@@ -6,7 +6,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answering::{Refused, say};
 use super::audit::What;
@@ -64,12 +64,12 @@ pub(super) async fn erase(shared: &Shared, holder: &AdminToken, body: &[u8]) -> 
 }
 
 /// Who was erased when, by whom and why, without who.
-pub(super) fn erasures(shared: &Shared) -> Response {
+pub(super) fn erasures(shared: &Shared) -> Value {
     let (all, proofs) = shared.keeper.erasures();
     let proofs = proofs
         .iter()
         .map(|proof| json!({ "at": person::date(proof.unix_s), "who": proof.who, "why": proof.why }));
-    say(&json!({ "erased": all, "proofs": proofs.collect::<Vec<_>>() }))
+    json!({ "erased": all, "proofs": proofs.collect::<Vec<_>>() })
 }
 
 fn read(body: &[u8]) -> Result<PersonBody, Refused> {
