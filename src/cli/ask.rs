@@ -9,6 +9,7 @@ use clap::Args;
 use nextbest_client::{AppHelloSettings, AppSession, ClientEndpoint, Trust};
 use nextbest_proto::v1;
 
+use super::address::parse_address;
 use super::{Failure, answer};
 use crate::serve::clock::unix_s;
 use crate::serve::keys::KeyFolder;
@@ -26,7 +27,7 @@ const TOKEN_LIFE_S: u64 = 60;
 )]
 pub(super) struct Arguments {
     /// The gateway's address for apps.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     to: SocketAddr,
     /// The key folder.
     #[arg(long, value_name = "DIR", default_value = "keys")]

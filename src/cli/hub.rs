@@ -17,6 +17,7 @@ use nextbest_client::{
 use serde_json::json;
 
 use super::Failure;
+use super::address::parse_address;
 use super::duration::parse_duration;
 use crate::hub::agent::Health;
 use crate::hub::board;
@@ -42,7 +43,7 @@ use crate::serve::keys::KeyFolder;
 )]
 pub(super) struct Arguments {
     /// The gateway's address for hubs.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     to: SocketAddr,
     /// The key folder, with the authority's and the hub's certificate.
     #[arg(long, value_name = "DIR", default_value = "keys")]

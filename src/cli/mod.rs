@@ -8,6 +8,7 @@
 #[macro_use]
 mod output;
 
+mod address;
 mod answer;
 mod ask;
 mod calibrate;

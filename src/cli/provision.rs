@@ -15,6 +15,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
+use super::address::parse_address;
 use crate::serve::clock::unix_s;
 use crate::serve::key_maker::write_secret;
 use crate::serve::keys::KeyFolder;
@@ -82,7 +83,7 @@ struct RegisterArguments {
     #[arg(long = "as", value_name = "CUSTOMER")]
     customer: String,
     /// The gateway's address for apps.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     to: SocketAddr,
     /// The key folder, with the key that signs tokens.
     #[arg(long, value_name = "DIR", default_value = "keys")]

@@ -15,6 +15,7 @@ use nextbest_client::{Credentials, Trust};
 use tokio::sync::watch;
 
 use super::Failure;
+use super::address::parse_address;
 use crate::serve::clock::{Clock, SPEED_MAX, unix_s};
 use crate::serve::keys::KeyFolder;
 
@@ -31,10 +32,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     recording: PathBuf,
     /// The gateway's address for hubs.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     to_hubs: SocketAddr,
     /// The gateway's address for apps; needed to register the tags.
-    #[arg(long, value_name = "ADDR", requires = "register_as")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address, requires = "register_as")]
     to: Option<SocketAddr>,
     /// Register the recorded tags as this customer; without it, the gateway knows them already.
     #[arg(long, value_name = "CUSTOMER", requires = "to")]

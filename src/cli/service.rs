@@ -12,6 +12,7 @@ use nextbest_client::{AppHelloSettings, AppSession, ClientEndpoint, Trust};
 use tokio::runtime::Runtime;
 
 use super::Failure;
+use super::address::parse_address;
 use crate::serve::clock::unix_s;
 use crate::serve::key_maker::SERVICE_SUBJECT;
 use crate::serve::keys::KeyFolder;
@@ -24,7 +25,7 @@ const TOKEN_LIFE_S: u64 = 86_400;
 #[derive(Debug, Args)]
 pub(super) struct ServiceArguments {
     /// The gateway's address for apps.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     to: SocketAddr,
     /// The key folder.
     #[arg(long, value_name = "DIR", default_value = "keys")]

@@ -23,6 +23,7 @@ use clap::{Args, ValueEnum};
 use nextbest_client::{ClientEndpoint, EndpointSettings, Mode, Trust};
 
 use super::Failure;
+use super::address::parse_address;
 use super::duration::parse_duration;
 use crate::serve::keys::KeyFolder;
 
@@ -38,10 +39,10 @@ pub(super) use report::Report;
 )]
 pub(super) struct Arguments {
     /// The gateway's address for apps.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     to: SocketAddr,
     /// The gateway's address for hubs; needed for sightings.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     to_hubs: Option<SocketAddr>,
     /// The key folder, with a service token and the hubs' certificates.
     #[arg(long, value_name = "DIR", default_value = "keys")]

@@ -14,6 +14,7 @@ use nextbest_proto::v1;
 use nextbest_venue::Hub;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::super::address::parse_address;
 use super::super::{Failure, pack};
 use super::file::SurveyFile;
 use super::live::{Live, parse_tag};
@@ -40,7 +41,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     pack: PathBuf,
     /// The gateway's address for apps.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     to: SocketAddr,
     /// The key folder.
     #[arg(long, value_name = "DIR", default_value = "keys")]
