@@ -277,6 +277,7 @@ mod tests {
 
     use super::super::{LocatorTracker, SiteFiles, run};
     use super::*;
+    use crate::engine::locate::Locator;
 
     #[test]
     fn the_whole_engine_says_what_the_locator_says() {
@@ -289,19 +290,24 @@ mod tests {
             labelled: false,
         })
         .unwrap();
-        let walks = site.walks(&folder.join("walks/straight_03.csv")).unwrap();
-        let walk = &walks[0];
         let locator = site.locator(LocatorSettings::default()).unwrap();
+        for file in std::fs::read_dir(folder.join("walks")).unwrap() {
+            let walks = site.walks(&file.unwrap().path()).unwrap();
+            walks.iter().for_each(|walk| compare(&site, &locator, walk));
+        }
+    }
+
+    fn compare(site: &Site, locator: &Locator, walk: &Walk) {
         let mut alone = Vec::new();
-        run(&mut LocatorTracker::new(&locator), walk, |at_ms, said| {
+        run(&mut LocatorTracker::new(locator), walk, |at_ms, said| {
             alone.push((at_ms, said));
         });
         let mut whole = Vec::new();
-        let mut gateway = Gateway::new(&site).unwrap();
+        let mut gateway = Gateway::new(site).unwrap();
         gateway.play(&Batch::of(walk), walk.lasts_ms(), |at_ms, said| {
             whole.push((at_ms, said));
         });
         assert!(alone.len() > 80, "{} instants", alone.len());
-        assert_eq!(whole, alone);
+        assert_eq!(whole, alone, "{}", walk.name);
     }
 }

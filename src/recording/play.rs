@@ -88,16 +88,24 @@ pub fn run(tracker: &mut impl Tracker, walk: &Walk, mut said: impl FnMut(u32, Op
     }
 }
 
-/// Plays a walk and puts the truth beside what is said.
-pub fn play(site: &Site, tracker: &mut impl Tracker, walk: &Walk) -> Vec<Instant> {
-    let mut instants = Vec::new();
-    run(tracker, walk, |at_ms, said| {
-        instants.push(Instant {
+impl Instant {
+    /// What was said, with the truth beside it.
+    #[must_use]
+    pub fn of(site: &Site, walk: &Walk, at_ms: u32, said: Option<Estimate>) -> Self {
+        Self {
             at_ms,
             said,
             true_place: walk.true_place(f64::from(at_ms)),
             true_zone: site.true_zone(walk, f64::from(at_ms)),
-        });
+        }
+    }
+}
+
+/// Plays a walk and puts the truth beside what is said.
+pub fn play(site: &Site, tracker: &mut impl Tracker, walk: &Walk) -> Vec<Instant> {
+    let mut instants = Vec::new();
+    run(tracker, walk, |at_ms, said| {
+        instants.push(Instant::of(site, walk, at_ms, said));
     });
     instants
 }

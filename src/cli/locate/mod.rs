@@ -1,8 +1,8 @@
-//! `nextbest locate`: the real locator over a recording, and how far off it is.
+//! `nextbest locate`: the real engine over a recording, and how far off it is.
 //!
-//! Every walk is played as it was heard; what is said every half second is compared with what was true then. The cost
-//! of a sighting is measured in the same process by playing each walk again and again, as bytes through the whole
-//! engine. Deliberately absent: settings of the locator. It runs with its defaults, so that a figure says what a venue
+//! Every walk is played as it was heard, as bytes through the whole engine; what is said every half second is compared with
+//! what was true then. The cost of a sighting is measured in the same process by playing each walk again and again.
+//! Deliberately absent: settings of the locator. It runs with its defaults, so that a figure says what a venue
 //! gets.
 
 mod cost;
@@ -14,8 +14,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Failure, pack};
-use crate::engine::locate::LocatorSettings;
-use crate::recording::{Instant, LocatorTracker, OpenError, Scores, Site, SiteFiles, play};
+use crate::recording::{Batch, Gateway, Instant, OpenError, Scores, Site, SiteFiles, Walk};
 use report::{Line, Report};
 
 /// What a recording calls the file of its cells.
@@ -90,11 +89,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     for path in &arguments.walk {
         walks.extend(site.walks(path).map_err(refused)?);
     }
-    let locator = site.locator(LocatorSettings::default()).map_err(Failure::wrong)?;
-    let played: Vec<Vec<Instant>> = walks
-        .iter()
-        .map(|walk| play(&site, &mut LocatorTracker::new(&locator), walk))
-        .collect();
+    let played: Vec<Vec<Instant>> = walks.iter().map(|walk| play(&site, walk)).collect::<Result<_, _>>()?;
     let mut lines = Vec::new();
     for (walk, instants) in walks.iter().zip(&played) {
         lines.push(Line {
@@ -115,6 +110,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         false => say_part!("{}", report.text()),
     }
     Ok(())
+}
+
+/// What a gateway says of a walk, from the bytes that its hubs send, and what is true.
+fn play(site: &Site, walk: &Walk) -> Result<Vec<Instant>, Failure> {
+    let mut instants = Vec::new();
+    let mut gateway = Gateway::new(site).map_err(Failure::wrong)?;
+    gateway.play(&Batch::of(walk), walk.lasts_ms(), |at_ms, said| {
+        instants.push(Instant::of(site, walk, at_ms, said));
+    });
+    Ok(instants)
 }
 
 /// Prints what is wrong with a file, with the text around it.
