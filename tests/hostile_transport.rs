@@ -16,6 +16,7 @@ mod raw;
 #[path = "house/staff.rs"]
 mod staff;
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -110,8 +111,6 @@ fn initial(version: u32, len: usize) -> Vec<u8> {
 async fn packets_that_are_none_are_ignored_and_never_amplified() {
     let house = House::open();
     let mut witness = Witness::of(&house).await;
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_nonblocking(true).unwrap();
     let before = handshakes(&house);
     let mut noise: u32 = 0x1234_5678;
     let mut random = |len: usize| -> Vec<u8> {
@@ -128,22 +127,28 @@ async fn packets_that_are_none_are_ignored_and_never_amplified() {
     packets.extend((0..50).map(|_| ("an Initial that nobody encrypted", initial(1, 1_200))));
     packets.push(("another version", initial(0x1a2a_3a4a, 1_200)));
     packets.push(("another version, short", initial(0x1a2a_3a4a, 1_199)));
-    let mut sent = 0;
+    let mut kinds: BTreeMap<&str, Vec<Vec<u8>>> = BTreeMap::new();
     for (what, packet) in packets {
-        for to in [house.gateway.app_addr(), house.gateway.hub_addr()] {
-            socket.send_to(&packet, to).unwrap();
-            sent += packet.len();
-        }
-        if what != "noise" {
-            witness.is_served(what).await;
-        }
+        kinds.entry(what).or_default().push(packet);
     }
-    let mut buffer = [0; 2_000];
-    let mut received = 0;
-    while let Ok((len, _from)) = socket.recv_from(&mut buffer) {
-        received += len;
+    for (what, packets) in kinds {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let mut sent = 0;
+        for packet in packets {
+            for to in [house.gateway.app_addr(), house.gateway.hub_addr()] {
+                socket.send_to(&packet, to).unwrap();
+                sent += packet.len();
+            }
+        }
+        // Both listeners have answered it by then, if they do: they work in the order in which packets come.
+        witness.is_served(what).await;
+        let (mut buffer, mut received) = ([0; 2_000], 0);
+        while let Ok((len, _from)) = socket.recv_from(&mut buffer) {
+            received += len;
+        }
+        assert!(received <= sent, "{what}: {received} bytes came back for {sent}");
     }
-    assert!(received < sent, "{received} bytes came back for {sent}");
     assert_eq!(handshakes(&house), before, "none of it became a connection");
 }
 

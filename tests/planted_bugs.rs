@@ -98,11 +98,19 @@ fn the_simulations_find_every_planted_bug() {
 
 /// Runs seeds until one fails.
 fn find<R>(bug: Bug, run: impl Fn(u64) -> R) -> Found {
-    let fails = |seed: &u64| {
-        select(Some(bug));
-        let run = catch_unwind(AssertUnwindSafe(|| run(*seed)));
+    let fails_with = |planted: Option<Bug>, seed: u64| {
+        select(planted);
+        let run = catch_unwind(AssertUnwindSafe(|| run(seed)));
         select(None);
         run.is_err()
+    };
+    let fails = |seed: &u64| {
+        let is_found = fails_with(Some(bug), *seed);
+        assert!(
+            !is_found || !fails_with(None, *seed),
+            "seed {seed} fails without {bug:?} too"
+        );
+        is_found
     };
     Found {
         bug,

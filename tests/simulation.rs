@@ -1,7 +1,6 @@
 //! Promises of the core, tried in virtual time by seeded chance.
 //!
-//! Each test runs its scenario once for each seed, and a failing seed prints itself: put it alone into [`SEEDS`] to see
-//! it again. The same seed does the same, bit for bit, which is a promise as well. What must come out is known from
+//! Each test runs its scenario once for each seed, and a failing seed prints the command that runs it again. The same seed does the same, bit for bit, which is a promise as well. What must come out is known from
 //! [`reference`], which is too simple to be wrong, or from the sentence that the test is named after.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
@@ -10,8 +9,8 @@ mod support;
 
 #[path = "simulation/reference.rs"]
 mod reference;
-
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+#[path = "simulation/seeds.rs"]
+mod seeds;
 
 use nextbest::engine::condition::{Condition, Truth};
 use nextbest::engine::spec::{ActionSpec, Spec};
@@ -27,19 +26,16 @@ use support::small;
 use support::world::{Heard, Said, World, signal, tag_id};
 
 /// The seeds that are tried.
-const SEEDS: std::ops::Range<u64> = 0..40;
+const SEEDS: u64 = 40;
 /// People of one scenario.
 const PEOPLE: u32 = 6;
 
 /// Runs a scenario for each seed and names the seed that fails.
 fn for_each_seed(pack: &str, scenario: impl Fn(&Spec, &mut ChaCha8Rng)) {
     let spec = small(pack);
-    for seed in SEEDS {
+    for seed in seeds::asked_for(SEEDS) {
         let run = || scenario(&spec, &mut ChaCha8Rng::seed_from_u64(seed));
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-            eprintln!("the failing seed is {seed}");
-            resume_unwind(panic);
-        }
+        seeds::name_if_it_fails(seed, "simulation", run);
     }
 }
 
