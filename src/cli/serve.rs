@@ -31,8 +31,8 @@ use crate::wire::payload::PathLoss;
 #[command(after_help = "Example:\n  nextbest keys --out keys --pack packs/stadium\n  \
                         nextbest serve --pack packs/stadium --keys keys --http 127.0.0.1:8443\n\n\
                         A port of 0 takes a free one, which is printed. SIGTERM or Ctrl-C stops it: peers are told \
-                        to come back, and it ends within five seconds. SIGHUP takes the key folder again: certificates, \
-                        keys, admin tokens and what is revoked.")]
+                        to come back, and it ends within five seconds. SIGHUP takes the key folder again, with certificates, \
+                        keys, admin tokens and what is revoked, and the pack: each whole or not at all.")]
 pub(super) struct Arguments {
     /// The pack's folder.
     #[arg(long, value_name = "DIR")]
