@@ -15,7 +15,7 @@ pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     }
     let has_port = text
         .rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        .is_some_and(|(host, port)| !host.is_empty() && !host.contains(':') && port.parse::<u16>().is_ok());
     if !has_port {
         return Err(format!(
             "{text:?} is no address; expected HOST:PORT, such as 192.0.2.7:4433 or gateway.example:4433"
