@@ -34,7 +34,7 @@ const SERVICES: usize = 3;
 /// Customers whom each service names.
 const SUBJECTS: usize = 4_096;
 const STAFF: usize = 64;
-/// What the allocator and the program itself may take beside what peers fill, measured as 9 MiB.
+/// What the allocator and the program itself may take beside what peers fill.
 const SLACK_BYTES: usize = 24 << 20;
 
 /// Bytes of a process that are in memory: at this moment, and at most so far.
