@@ -105,14 +105,23 @@ impl fmt::Display for Mistake {
             self.source.name,
             self.line(),
             self.column(),
-            self.what
+            one_line(&self.what)
         )?;
         let text = self.text();
         if !text.is_empty() {
             write!(f, ", found `{text}`")?;
         }
-        write!(f, "; expected {}", self.expected)
+        write!(f, "; expected {}", one_line(&self.expected))
     }
+}
+
+/// A parser's words may have what was written in them, line ends included.
+fn one_line(words: &str) -> String {
+    let escaped = |character: char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    words.chars().map(escaped).collect()
 }
 
 impl std::error::Error for Mistake {}

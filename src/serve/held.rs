@@ -61,6 +61,11 @@ impl Held {
         self.bytes_max.set(SERVICE_BYTES_MAX);
     }
 
+    /// Whether the connection was welcomed.
+    pub(super) fn is_welcomed(&self) -> bool {
+        self.bytes_max.get() > FREE_BYTES
+    }
+
     /// Something takes `after` bytes that took `before`; false when that is too much for the connection or for all. It is
     /// noted either way: whoever is told false gives it back at once.
     pub(super) fn takes(&self, before: usize, after: usize) -> bool {

@@ -163,12 +163,14 @@ impl RequestStream {
         }
         let fits = self.session.held.takes(self.torn_bytes, bytes);
         self.torn_bytes = bytes;
-        fits.then_some(()).ok_or_else(|| {
-            End::Broken(v1::Error::because(
+        let too_much = || match self.session.held.is_welcomed() {
+            true => v1::Error::because(
                 ErrorCode::Overloaded,
                 "too much is held of frames that have not come whole; send large requests one after the other",
-            ))
-        })
+            ),
+            false => v1::Error::because(ErrorCode::FrameTooLarge, "a hello is expected to be smaller"),
+        };
+        fits.then_some(()).ok_or_else(|| End::Broken(too_much()))
     }
 
     /// Answers the frames that a chunk completes; true when there was one.

@@ -67,6 +67,14 @@ fn refusal(source: &Arc<SourceFile>) -> Option<Mistake> {
             format!("at most {FILE_LEN_MAX}"),
         ));
     }
+    if let Some(at) = cut_escape(&source.text) {
+        return Some(mistake(
+            source,
+            at..at + 2,
+            "the escape of a character is cut off",
+            "four hexadecimal digits after \\u, six after \\U",
+        ));
+    }
     let at = too_deep(&source.text)?;
     Some(mistake(
         source,
@@ -74,6 +82,22 @@ fn refusal(source: &Arc<SourceFile>) -> Option<Mistake> {
         "braces are nested too deep",
         format!("at most {BRACE_DEPTH_MAX} levels"),
     ))
+}
+
+/// Where an escape such as `\u0041` ends at a character of several bytes, before it has its digits. fluent-syntax 0.12 cuts
+/// that character in two, and panics.
+fn cut_escape(text: &str) -> Option<usize> {
+    let is_cut = |at: &usize| {
+        let mut after = text.bytes().skip(at + 1);
+        let digits = match after.next() {
+            Some(b'u') => 4,
+            Some(b'U') => 6,
+            _ => return false,
+        };
+        let end = after.take(digits).find(|byte| !byte.is_ascii_hexdigit());
+        end.is_some_and(|byte| !byte.is_ascii())
+    };
+    text.match_indices('\\').map(|(at, _)| at).find(is_cut)
 }
 
 fn syntax_mistake(source: &Arc<SourceFile>, offset: usize, error: &ParserError) -> Mistake {
