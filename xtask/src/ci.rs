@@ -98,7 +98,8 @@ pub(crate) fn run() -> Result<(), TaskError> {
         || BENCHES.run(),
         || INTERLEAVINGS.run(),
         || PLANTED_BUGS.run(),
-        || fuzz::run(&["--seconds", "15"]),
+        // With one seed, so that a change is not refused for what chance finds in another; by hand it is another each time.
+        || fuzz::run(&["--seconds", "15", "--seed", "1"]),
         test,
     ];
     let failures: Vec<_> = steps

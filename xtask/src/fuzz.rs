@@ -1,6 +1,6 @@
 //! Builds and runs the fuzz targets, on the stable compiler.
 //!
-//! `cargo xtask fuzz [TARGET] [--seconds N] [--keep]`. The targets are bins of `fuzz/` (see `fuzz/src/lib.rs`); they are
+//! `cargo xtask fuzz [TARGET] [--seconds N] [--seed N] [--keep]`. The targets are bins of `fuzz/` (see `fuzz/src/lib.rs`); they are
 //! built with coverage instrumentation by plain compiler flags, so that neither a nightly compiler nor cargo-fuzz is
 //! needed. No sanitizer: our code forbids `unsafe`, and every assertion and overflow check is on. New inputs go to
 //! `target/fuzz/corpus`; `--keep` puts those that reach something new into `fuzz/corpus`, which `cargo test` replays.
@@ -28,6 +28,8 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer
 struct Options {
     target: Option<String>,
     seconds: u32,
+    /// Where chance begins; another one each time when it is 0.
+    seed: u32,
     keep: bool,
 }
 
@@ -61,6 +63,7 @@ impl Options {
         let mut read = Self {
             target: None,
             seconds: SECONDS,
+            seed: 0,
             keep: false,
         };
         let mut rest = options.iter();
@@ -72,8 +75,13 @@ impl Options {
                     let expected = || TaskError::new("`--seconds` is expected to be followed by a number above 0");
                     read.seconds = seconds.filter(|seconds| *seconds > 0).ok_or_else(expected)?;
                 }
+                "--seed" => {
+                    let seed = rest.next().and_then(|seed| seed.parse().ok());
+                    read.seed =
+                        seed.ok_or_else(|| TaskError::new("`--seed` is expected to be followed by a number"))?;
+                }
                 option if option.starts_with('-') || read.target.is_some() => {
-                    let form = "fuzz [TARGET] [--seconds N] [--keep]";
+                    let form = "fuzz [TARGET] [--seconds N] [--seed N] [--keep]";
                     return Err(TaskError::new(format!("`{option}` is not expected: {form}")));
                 }
                 target => read.target = Some(target.to_owned()),
@@ -125,6 +133,7 @@ fn fuzz(program: &Path, target: &str, options: &Options) -> Result<(), TaskError
     command
         .args([&found, &corpus])
         .arg(format!("-max_total_time={}", options.seconds))
+        .arg(format!("-seed={}", options.seed))
         .arg(format!("-artifact_prefix={}/{target}-", output().display()))
         .args([INPUT_LEN_MAX, "-timeout=10", "-rss_limit_mb=1024"])
         .args(["-print_final_stats=1", "-verbosity=0"]);
@@ -209,10 +218,11 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let read = Options::read(&["frames", "--seconds", "15", "--keep"]).unwrap();
+        let read = Options::read(&["frames", "--seconds", "15", "--seed", "7", "--keep"]).unwrap();
         let expected = Options {
             target: Some("frames".to_owned()),
             seconds: 15,
+            seed: 7,
             keep: true,
         };
         assert_eq!(read, expected);
