@@ -15,6 +15,7 @@ use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 
 use super::Failure;
+use super::address::parse_address;
 use crate::serve::keys::KeyFolder;
 
 /// How long the gateway may take to answer.
@@ -26,9 +27,9 @@ const ANSWER_LEN_MAX: u64 = 4 << 20;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  nextbest keys admin --keys keys --role privacy-officer --name dpo > dpo.token\n  \
-                        nextbest person export ada --admin 127.0.0.1:9443 --token dpo.token --why \"request 17\"\n  \
-                        nextbest person erase ada --admin 127.0.0.1:9443 --token dpo.token --why \"request 18\"\n  \
-                        nextbest person erasures --admin 127.0.0.1:9443 --token dpo.token\n\n\
+                        nextbest person export ada --admin 127.0.0.1:8443 --token dpo.token --why \"request 17\"\n  \
+                        nextbest person erase ada --admin 127.0.0.1:8443 --token dpo.token --why \"request 18\"\n  \
+                        nextbest person erasures --admin 127.0.0.1:8443 --token dpo.token\n\n\
                         The reason is kept with the proof of an erasure and must not name the person. Leaves with 3 \
                         when the gateway does not answer or says no."
 )]
@@ -62,7 +63,7 @@ struct OfOne {
 #[derive(Debug, Args)]
 struct Admin {
     /// The gateway's address for staff.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     admin: SocketAddr,
     /// The file with the token of a privacy officer, as `nextbest keys admin` printed it.
     #[arg(long, value_name = "FILE")]
