@@ -2,12 +2,15 @@
 //! before can be read about them; a crash at any point of it leaves them whole or gone.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "house/canaries.rs"]
+mod canaries;
 mod kept;
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use canaries::{canaries, says};
 use kept::{How, Kept, fan, food, order};
 use nextbest::engine::spec::Spec;
 use nextbest::journal::storage::{Directory, Disk, PowerLoss, Tail};
@@ -20,30 +23,8 @@ const PEOPLE: u32 = 1_000;
 /// Sends at a time, and erasures at a time.
 const AT_ONCE: u32 = 16;
 
-/// What tells a person: their id, and words that only they sent.
-fn canaries(n: u32) -> [String; 5] {
-    ["id", "message", "word", "name", "device"].map(|what| format!("canary-{what}-{n:05}"))
-}
-
 fn many(spec: &mut Spec) {
     spec.settings.customers_max = 2 * PEOPLE;
-}
-
-/// Everything that a person says with their canaries in it.
-fn says(n: u32) -> v1::Signal {
-    let [subject, message_id, word, name, anonymous_id] = canaries(n);
-    v1::Signal {
-        message_id,
-        kind: v1::SignalKind::Track.into(),
-        subject,
-        name,
-        anonymous_id,
-        properties: vec![v1::Property {
-            name: "favourite".into(),
-            value: Some(v1::property::Value::Text(word)),
-        }],
-        ..v1::Signal::default()
-    }
 }
 
 /// All bytes of a folder's files, by name.

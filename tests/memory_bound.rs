@@ -9,6 +9,8 @@
 
 #[expect(dead_code, reason = "this test uses a part of it")]
 mod served;
+#[path = "house/tls.rs"]
+mod tls;
 
 use std::fs;
 use std::io::Write as _;
@@ -22,8 +24,7 @@ use nextbest::serve::transport::{Limits, SERVICE_STREAMS_MAX};
 use nextbest_proto::ALPN;
 use nextbest_proto::frame::encode_frame;
 use nextbest_proto::v1::{self, app_request};
-use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, VarInt};
+use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
 use rustls::pki_types::CertificateDer;
 use served::{Served, WAIT};
 use tokio::task::JoinSet;
@@ -70,16 +71,7 @@ struct Hostile {
 
 impl Hostile {
     async fn connect((to, authority): Door, token: String) -> Self {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(authority).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![ALPN.to_vec()];
-        let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+        let mut config = tls::quic(authority, ALPN, None);
         let mut transport = quinn::TransportConfig::default();
         // It takes no reply: what is written to it stays where it is.
         transport.stream_receive_window(VarInt::from_u32(64));

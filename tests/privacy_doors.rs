@@ -7,6 +7,8 @@
     reason = "a test stops at the first surprise, and the log is written by threads of the gateway"
 )]
 
+#[path = "house/canaries.rs"]
+mod canaries;
 #[expect(dead_code, reason = "this test uses a part of the house")]
 mod house;
 #[path = "house/staff.rs"]
@@ -15,6 +17,7 @@ mod staff;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use canaries::{canaries, says};
 use house::{House, food, heard, identify};
 use nextbest::serve::GatewaySettings;
 use nextbest::serve::access::admin_tokens::AdminRole;
@@ -211,27 +214,6 @@ async fn an_erasure_is_proved_without_the_person_and_who_comes_again_is_somebody
     assert_eq!(proof["at"], done["at"]);
     assert!(!proofs.to_string().contains("ada"));
     assert_eq!(phone.query(food()).await.unwrap().stage, "reach", "nobody knows her");
-}
-
-/// What tells a person: their id, and words that only they sent.
-fn canaries(n: u32) -> [String; 5] {
-    ["id", "message", "word", "name", "device"].map(|what| format!("canary-{what}-{n:05}"))
-}
-
-fn says(n: u32) -> v1::Signal {
-    let [subject, message_id, word, name, anonymous_id] = canaries(n);
-    v1::Signal {
-        message_id,
-        kind: v1::SignalKind::Track.into(),
-        subject,
-        name,
-        anonymous_id,
-        properties: vec![v1::Property {
-            name: "favourite".into(),
-            value: Some(v1::property::Value::Text(word)),
-        }],
-        ..v1::Signal::default()
-    }
 }
 
 /// Requests of a person that are refused, each with their canaries in it.

@@ -26,9 +26,8 @@ use nextbest_proto::ALPN;
 use nextbest_proto::frame::encode_frame;
 use nextbest_proto::v1::{self, ErrorCode, app_reply, app_request, hub_to_gateway};
 use prost::Message as _;
-use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, Connection, ConnectionError, Endpoint};
-use raw::closed_with;
+use raw::{closed_with, tls};
 use tokio::time::timeout;
 
 fn request(id: u64, body: app_request::Body) -> v1::AppRequest {
@@ -64,16 +63,7 @@ async fn says_hello(house: &House, connection: &Connection) {
 }
 
 fn client_config(house: &House) -> ClientConfig {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(house.keys.authority().unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    tls.alpn_protocols = vec![ALPN.to_vec()];
-    ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()))
+    tls::quic(house.keys.authority().unwrap(), ALPN, None)
 }
 
 fn loopback() -> SocketAddr {

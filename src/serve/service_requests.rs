@@ -20,6 +20,12 @@ use crate::model::Timestamp;
 use crate::wire::{self, WireError};
 
 impl Session {
+    /// Reports are for services, and the first thing that there is no time for.
+    fn check_report(&self, came: Timestamp) -> Result<(), v1::Error> {
+        self.check_service(came)?;
+        self.check_step(Step::Reports)
+    }
+
     /// How every hub is.
     pub(super) fn hubs(
         &self,
@@ -28,8 +34,7 @@ impl Session {
         bytes: &[u8],
         out: &mut BytesMut,
     ) -> Result<Then, v1::Error> {
-        self.check_service(came)?;
-        self.check_step(Step::Reports)?;
+        self.check_report(came)?;
         let request = v1::HubsRequest::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let report = hub_book::report(&self.worker.shared, request.first);
         Ok(reply(request_id, app_reply::Body::Hubs(report), out))
@@ -43,8 +48,7 @@ impl Session {
         bytes: &[u8],
         out: &mut BytesMut,
     ) -> Result<Then, v1::Error> {
-        self.check_service(came)?;
-        self.check_step(Step::Reports)?;
+        self.check_report(came)?;
         let asked = wire::read_watch(bytes).map_err(wire_error)?;
         if self.presence_watch.begin(&self.worker.shared, asked)? {
             // One for each connection of a service.
@@ -62,8 +66,7 @@ impl Session {
         bytes: &[u8],
         out: &mut BytesMut,
     ) -> Result<Then, v1::Error> {
-        self.check_service(came)?;
-        self.check_step(Step::Reports)?;
+        self.check_report(came)?;
         let request = v1::ReadingsRequest::decode(bytes).map_err(|_| wire_error(WireError::Malformed))?;
         let tag = wire::read_readings(&request).map_err(wire_error)?;
         let shared = &self.worker.shared;

@@ -6,14 +6,15 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "tls.rs"]
+pub(crate) mod tls;
+
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use nextbest::serve::keys::Identity;
 use nextbest::serve::metrics::Counter;
 use nextbest_proto::v1::ErrorCode;
-use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint};
+use quinn::{Connection, ConnectionError, Endpoint};
 
 use crate::house::{House, WAIT};
 
@@ -33,19 +34,7 @@ impl House {
         alpn: &[u8],
         identity: Option<Identity>,
     ) -> Result<(Endpoint, Connection), ConnectionError> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(self.keys.authority().unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_root_certificates(roots);
-        let mut tls = match identity {
-            Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).unwrap(),
-            None => builder.with_no_client_auth(),
-        };
-        tls.alpn_protocols = vec![alpn.to_vec()];
-        let config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+        let config = tls::quic(self.keys.authority().unwrap(), alpn, identity);
         let endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let connection = endpoint.connect_with(config, to, "localhost").unwrap().await?;
         Ok((endpoint, connection))

@@ -223,6 +223,20 @@ impl House {
     }
 }
 
+/// The arguments of a load of queries, each on a stream of its own, so many a second over so many connections.
+pub(super) fn queries<'a>(rate: &'a str, connections: &'a str, lasts: &'a str) -> [&'a str; 8] {
+    [
+        "--rate",
+        rate,
+        "--connections",
+        connections,
+        "--mode",
+        "stream",
+        "--for",
+        lasts,
+    ]
+}
+
 /// Whether a process can be put on a core of a machine that has two.
 fn has_cores() -> bool {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

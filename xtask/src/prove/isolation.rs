@@ -13,7 +13,7 @@ use crate::cargo::TaskError;
 
 use super::Finding;
 use super::figures::{number, percent};
-use super::gateway::{Gateway, House, Load, Place, wait};
+use super::gateway::{Gateway, House, Load, Place, queries, wait};
 
 /// What each query costs, so that few of them are a flood.
 const QUERY_COST: [&str; 4] = ["--test-query-cost-us", "1000", "--admin", "127.0.0.1:0"];
@@ -99,17 +99,7 @@ fn longer(house: &House) -> String {
 
 /// Queries at a rate, over so many connections.
 fn app_load(house: &House, gateway: &Gateway, [rate, connections]: [&str; 2], lasts: &str) -> Result<Load, TaskError> {
-    let arguments = [
-        "--rate",
-        rate,
-        "--connections",
-        connections,
-        "--mode",
-        "stream",
-        "--for",
-        lasts,
-    ];
-    house.start_load(Place::Anywhere, &gateway.apps, &arguments)
+    house.start_load(Place::Anywhere, &gateway.apps, &queries(rate, connections, lasts))
 }
 
 /// Twenty hubs that hear two thousand people.

@@ -12,7 +12,7 @@ use crate::cargo::TaskError;
 
 use super::Finding;
 use super::figures::{number, percent};
-use super::gateway::{Gateway, House, Place, now, wait};
+use super::gateway::{Gateway, House, Place, now, queries, wait};
 
 /// What each query costs.
 const QUERY_COST: [&str; 2] = ["--test-query-cost-us", "5000"];
@@ -86,19 +86,6 @@ fn load(house: &House, gateway: &Gateway, rate: f64, connections: u32) -> Result
     let (rate, connections) = (format!("{rate:.0}"), connections.to_string());
     wait(CALM);
     house.load(LOAD, gateway, &queries(&rate, &connections, &lasts))
-}
-
-fn queries<'a>(rate: &'a str, connections: &'a str, lasts: &'a str) -> [&'a str; 8] {
-    [
-        "--rate",
-        rate,
-        "--connections",
-        connections,
-        "--mode",
-        "stream",
-        "--for",
-        lasts,
-    ]
 }
 
 /// Ten times too much, as it was seen.
