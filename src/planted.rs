@@ -62,6 +62,7 @@ bugs! {
     DeadZoneEntered: "people are put into zones whose hubs are dead",
     HubBelievedAnywhere: "a hub moves people outside of its own zones",
     ContradictedBelieved: "a hub is believed against several others",
+    CountedByOneHub: "the crowd counts people of whom one hub alone tells",
     BootEpochIgnored: "a hub that booted anew goes on with its old numbers",
     FormerBootCounts: "a session of a former boot moves the numbers of the present one",
     UnknownTagRemembered: "a stranger's transmitter becomes a customer",

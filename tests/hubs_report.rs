@@ -4,6 +4,8 @@
 
 mod house;
 
+use std::time::Duration;
+
 use house::{House, acknowledged, food, heard, identify};
 use nextbest_client::RequestError;
 use nextbest_proto::v1::{self, ErrorCode, HubFlag, HubStatus};
@@ -77,4 +79,26 @@ async fn what_a_hub_says_of_itself_stands_beside_what_was_counted() {
         ..food()
     };
     assert!(desk.query(query).await.is_ok(), "the hub's clock does no harm");
+}
+
+#[tokio::test]
+async fn a_hub_that_sends_what_no_radio_gives_is_flagged_to_operators() {
+    let house = House::open();
+    let desk = house.app(house.service_token()).await.unwrap();
+    desk.signal(identify("i", "ada", 1)).await.unwrap();
+    let mut hub = house.hub("hub-west", 1).await.unwrap();
+    hub.send_batch(0, 0, &vec![heard(1, 127); 20]).await.unwrap();
+    assert_eq!(acknowledged(&mut hub).await, 20);
+    let mut again = tokio::time::interval(Duration::from_millis(100));
+    let is_flagged = async {
+        loop {
+            again.tick().await;
+            let report = desk.hubs().await.unwrap();
+            assert!(of(&report, "hub-east").flags.is_empty(), "{report:?}");
+            if of(&report, "hub-west").flags().eq([HubFlag::NoRadioValues]) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), is_flagged).await.unwrap();
 }

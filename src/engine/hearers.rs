@@ -3,11 +3,13 @@
 //! A hub is believed about its own zones only, and one hub that hears a tag loudly where several others know it is not
 //! is a copied tag or a hub that lies. Both are told from the hubs that heard the tag in the two seconds before the
 //! present step, so that nothing has to be known of a hub's past, and neither the order nor the repetition of a step's
-//! sightings changes a verdict. Deliberately absent: guilt; who is odd too often is for operators to see.
+//! sightings changes a verdict. How long one hub has been alone with a tag is kept beside, since a tag that only one
+//! ever hears may be made up. Deliberately absent: guilt, which is of many tags (`suspicion`).
 
 use nextbest_venue::Hub;
 
 use super::locate::Fix;
+use super::reach::Reach;
 
 /// Hubs that are remembered of one tag: the latest, and of one step those that hear best.
 const HEARERS_MAX: usize = 8;
@@ -20,15 +22,41 @@ const LOUD_DBM: i8 = -69;
 const FAR_M: f32 = 30.0;
 /// So many other hubs near a tag are believed against one that is far from it.
 const WITNESSES_MIN: usize = 2;
+/// A reading that lies so far above what the map expects, and above what the others hear more than it expects, is no
+/// radio's: bodies and walls weaken a signal by as much, and nothing strengthens it. In dB.
+const TOO_LOUD_DB: f32 = 20.0;
+/// Below this nobody asks the others, in dB: they differ among each other by no more than the rest of it.
+const LOUD_DB: f32 = 8.0;
+/// A person walks no faster than this towards a hub while nobody looks, in metres per step.
+const WALK_M_PER_STEP: f32 = 0.5;
+/// Steps of silence after which a tag is found anew: fifteen seconds.
+const LOST_STEPS: u32 = 60;
+/// For so many steps the crowd counts a tag that a second hub or a till told of: a minute, in which a hub that can hear a
+/// tag at all hears it.
+const COUNTED_STEPS: u32 = 240;
 
 /// The hubs that heard one tag lately.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Hearers {
     /// The step that is open.
     step: u32,
+    /// The step in which it was found.
+    found: u32,
+    /// The step after the last in which two hubs heard it, or a till told of it; 0: never.
+    shared: u32,
     /// Who hears it in the open step: nobody's witness before the step is over.
     open: [Heard; HEARERS_MAX],
     heard: [Heard; HEARERS_MAX],
+}
+
+/// One hub alone hears a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Alone {
+    pub(super) hub: u16,
+    /// How loud, at last.
+    pub(super) rssi_dbm: i8,
+    /// For so many steps, and nobody else since the tag was found; 0: somebody else did.
+    pub(super) steps: u32,
 }
 
 /// Ordered as hubs are kept: the latest, then the loudest.
@@ -46,9 +74,23 @@ impl Hearers {
         if step <= self.step {
             return;
         }
-        self.step = step;
-        for heard in std::mem::take(&mut self.open).iter().filter(|heard| heard.until > 0) {
+        let ended = std::mem::replace(&mut self.step, step);
+        let open = std::mem::take(&mut self.open);
+        if open.iter().all(|heard| heard.until == 0) {
+            return;
+        }
+        if self
+            .heard
+            .iter()
+            .all(|heard| heard.until.saturating_add(LOST_STEPS) <= ended)
+        {
+            self.found = ended;
+        }
+        for heard in open.iter().filter(|heard| heard.until > 0) {
             keep(&mut self.heard, *heard);
+        }
+        if self.recent(ended).nth(1).is_some() {
+            self.shared = ended.saturating_add(1);
         }
     }
 
@@ -58,10 +100,35 @@ impl Hearers {
         keep(&mut self.open, Heard { until, rssi_dbm, hub });
     }
 
+    /// A till told of the person who carries the tag.
+    pub(super) fn vouch(&mut self, step: u32) {
+        self.shared = self.shared.max(step.saturating_add(1));
+    }
+
     /// The hubs that heard the tag in the two seconds up to a step that is over.
     pub(super) fn recent(&self, step: u32) -> impl Iterator<Item = u16> + '_ {
-        let recent = move |heard: &&Heard| heard.until > 0 && heard.until.saturating_add(RECENT_STEPS) > step;
-        self.heard.iter().filter(recent).map(|heard| heard.hub)
+        self.recent_heard(step).map(|heard| heard.hub)
+    }
+
+    /// Whether two hubs, or a till, told of the tag in the minute up to a step that is over.
+    pub(super) fn are_several(&self, step: u32) -> bool {
+        self.shared > 0 && self.shared.saturating_add(COUNTED_STEPS) > step
+    }
+
+    /// The hub that alone heard the tag in the two seconds up to a step that is over, if one did.
+    pub(super) fn alone(&self, step: u32) -> Option<Alone> {
+        let mut recent = self.recent_heard(step);
+        let heard = recent.next().filter(|_| recent.next().is_none())?;
+        let is_since_found = self.shared <= self.found;
+        Some(Alone {
+            hub: heard.hub,
+            rssi_dbm: heard.rssi_dbm,
+            steps: if is_since_found {
+                step.saturating_sub(self.found)
+            } else {
+                0
+            },
+        })
     }
 
     /// Whether a hub hears the tag so loudly, while several others hear it too far away for that, that one of them is
@@ -70,20 +137,73 @@ impl Hearers {
         if rssi_dbm < LOUD_DBM {
             return false;
         }
-        let away_m = |hub: u16| {
-            let hub = hubs.get(usize::from(hub)).filter(|hub| hub.level.0 == fix.level)?;
-            Some((hub.at.east_m - fix.east_m).hypot(hub.at.north_m - fix.north_m))
-        };
         let may_be_off_m = 2.0 * fix.accuracy_m;
-        if away_m(hub).is_none_or(|away_m| away_m < FAR_M + may_be_off_m) {
+        if away_m(hubs, fix, hub).is_none_or(|away_m| away_m < FAR_M + may_be_off_m) {
             return false;
         }
         let witnesses = self.recent(self.step).filter(|other| *other != hub);
         witnesses
-            .filter(|other| away_m(*other).is_some_and(|away_m| away_m < FAR_M))
+            .filter(|other| away_m(hubs, fix, *other).is_some_and(|away_m| away_m < FAR_M))
             .count()
             >= WITNESSES_MIN
     }
+
+    /// Whether a hub hears the tag louder than any radio could, by what the others hear of it. `expected_dbm` says what a
+    /// hub is expected to hear where the tag is.
+    pub(super) fn is_too_loud(
+        &self,
+        hubs: &[Hub],
+        expected_dbm: impl Fn(u16) -> Option<f32>,
+        fix: &Fix,
+        (hub, rssi_dbm): (u16, i8),
+    ) -> bool {
+        let over_db = |hub: u16, rssi_dbm: i8| Some(f32::from(rssi_dbm) - expected_dbm(hub)?);
+        let Some(own_db) = over_db(hub, rssi_dbm).filter(|own_db| *own_db > LOUD_DB) else {
+            return false;
+        };
+        let mut others_db = [0.0; HEARERS_MAX];
+        let others = self.recent_heard(self.step).filter(|heard| heard.hub != hub);
+        let known = others.filter_map(|heard| over_db(heard.hub, heard.rssi_dbm));
+        let len = known.zip(&mut others_db).map(|(db, other)| *other = db).count();
+        let Some(others_db) = others_db.get_mut(..len).filter(|_| len >= WITNESSES_MIN) else {
+            return false;
+        };
+        others_db.sort_unstable_by(f32::total_cmp);
+        // The upper one of two in the middle: in doubt for the hub.
+        let usual_db = others_db.get(len / 2).copied().unwrap_or(own_db);
+        let steps = self.step.saturating_sub(fix.step) as f32;
+        let nearer_db = away_m(hubs, fix, hub).map_or(0.0, |away_m| {
+            let nearest_m = (away_m - 2.0 * fix.accuracy_m - WALK_M_PER_STEP * steps).max(1.0);
+            20.0 * (away_m.max(1.0) / nearest_m).log10()
+        });
+        own_db - usual_db > TOO_LOUD_DB + nearer_db
+    }
+
+    /// Whether a hub hears the tag so loudly, and several others too, that it cannot be within the reach of both the hub and
+    /// any of them, wherever it is believed to be. `stronger_db` is by how much the tag is stronger than ordinary ones.
+    pub(super) fn are_apart(&self, hubs: &[Hub], reach: &Reach, stronger_db: f32, (hub, rssi_dbm): (u16, i8)) -> bool {
+        let Some(own) = hubs.get(usize::from(hub)) else {
+            return false;
+        };
+        let own_m = reach.of(hub, rssi_dbm, stronger_db);
+        let is_apart = |heard: &&Heard| {
+            let other = hubs.get(usize::from(heard.hub)).filter(|_| heard.hub != hub);
+            let other_m = || reach.of(heard.hub, heard.rssi_dbm, stronger_db);
+            other.is_some_and(|other| other.at.distance_m(own.at) > own_m + other_m())
+        };
+        self.recent_heard(self.step).filter(is_apart).count() >= WITNESSES_MIN
+    }
+
+    fn recent_heard(&self, step: u32) -> impl Iterator<Item = &Heard> {
+        let recent = move |heard: &&Heard| heard.until > 0 && heard.until.saturating_add(RECENT_STEPS) > step;
+        self.heard.iter().filter(recent)
+    }
+}
+
+/// How far from a hub of its level a fix is, in metres.
+fn away_m(hubs: &[Hub], fix: &Fix, hub: u16) -> Option<f32> {
+    let hub = hubs.get(usize::from(hub)).filter(|hub| hub.level.0 == fix.level)?;
+    Some((hub.at.east_m - fix.east_m).hypot(hub.at.north_m - fix.north_m))
 }
 
 /// Keeps a hub, in its own place or in that of the least.
@@ -103,6 +223,7 @@ mod tests {
     use nextbest_venue::{LevelIx, Point};
 
     use super::*;
+    use crate::engine::locate::LocatorSettings;
 
     /// Hubs every 20 m along a corridor.
     fn hubs() -> Vec<Hub> {
@@ -146,6 +267,75 @@ mod tests {
             !hearers.contradict(&hubs, &fix(5.0), 5, -40),
             "nobody else hears it any more: it was carried away"
         );
+    }
+
+    #[test]
+    fn what_is_louder_than_all_others_allow_is_no_radios() {
+        let (hubs, mut hearers) = (hubs(), Hearers::default());
+        hearers.turn_to(100);
+        (1..4).for_each(|hub| hearers.note(hub, -80));
+        hearers.turn_to(101);
+        let is_too_loud = |expected_dbm: f32, rssi_dbm| {
+            let fix = Fix {
+                step: 100,
+                accuracy_m: 1.0,
+                ..fix(25.0)
+            };
+            hearers.is_too_loud(&hubs, |_| Some(expected_dbm), &fix, (0, rssi_dbm))
+        };
+        assert!(is_too_loud(-80.0, -55), "25 dB above what it should be");
+        assert!(!is_too_loud(-80.0, -65), "people and antennas differ by as much");
+        assert!(!is_too_loud(-80.0, -95), "a body weakens");
+        assert!(!is_too_loud(-100.0, -65), "a tag that is stronger is so for all");
+    }
+
+    #[test]
+    fn nobody_is_loud_at_both_ends_of_a_corridor() {
+        let (hubs, mut hearers) = (hubs(), Hearers::default());
+        let reach = Reach::of_path_loss(&LocatorSettings::default(), hubs.len());
+        hearers.turn_to(100);
+        (0..2).for_each(|hub| hearers.note(hub, -70));
+        hearers.turn_to(101);
+        let are_apart = |stronger_db, heard| hearers.are_apart(&hubs, &reach, stronger_db, heard);
+        assert!(are_apart(0.0, (5, -70)), "80 and 100 m from those that hear it");
+        assert!(!are_apart(30.0, (5, -70)), "a tag that is so strong is heard that far");
+        assert!(!are_apart(0.0, (2, -70)), "20 and 40 m");
+        assert!(!are_apart(0.0, (1, -40)), "one that is apart from none");
+        hearers.turn_to(101 + RECENT_STEPS);
+        assert!(
+            !hearers.are_apart(&hubs, &reach, 0.0, (5, -70)),
+            "nobody else hears it any more"
+        );
+    }
+
+    #[test]
+    fn a_hub_is_alone_until_another_hears_the_tag_or_it_is_found_anew() {
+        let mut hearers = Hearers::default();
+        let mut hear = |steps: std::ops::Range<u32>, hubs: &[u16]| {
+            for step in steps {
+                hearers.turn_to(step);
+                hubs.iter().for_each(|hub| hearers.note(*hub, -60));
+            }
+            let step = hearers.step;
+            hearers.turn_to(step + 1);
+            (
+                hearers.alone(step).map(|alone| (alone.hub, alone.steps)),
+                hearers.are_several(step),
+            )
+        };
+        assert_eq!(hear(100..120, &[3]), (Some((3, 19)), false));
+        assert_eq!(hear(121..124, &[3, 4]), (None, true));
+        assert_eq!(
+            hear(125..140, &[3]),
+            (Some((3, 0)), true),
+            "it was not alone with it all the time"
+        );
+        let (_, are_several) = hear(141..124 + RECENT_STEPS + COUNTED_STEPS + 2, &[3]);
+        assert!(!are_several, "a second hub has not told of it for a minute");
+        let again = 1_000 + LOST_STEPS;
+        assert_eq!(hear(again..again + 10, &[3]), (Some((3, 9)), false), "found anew");
+        hearers.vouch(again + 10);
+        assert!(hearers.are_several(again + 10), "a till is a witness");
     }
 
     #[test]

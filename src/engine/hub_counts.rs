@@ -100,6 +100,13 @@ impl Counters {
         }
     }
 
+    /// Counts one, that no session counts.
+    pub(super) fn count(&self, taken: Taken) {
+        if let Some(total) = self.totals.get(taken as usize) {
+            total.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// How many became that.
     pub(super) fn total(&self, taken: Taken) -> u64 {
         self.totals
@@ -151,7 +158,7 @@ impl Counters {
 }
 
 /// Which seconds were sampled.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sampler {
     /// The first second, plus one; 0: none was.
     first_s: AtomicU32,
@@ -159,13 +166,6 @@ pub(super) struct Sampler {
 }
 
 impl Sampler {
-    pub(super) const fn new() -> Self {
-        Self {
-            first_s: AtomicU32::new(0),
-            next_s: AtomicU32::new(0),
-        }
-    }
-
     /// The first second that was sampled.
     pub(super) fn first_s(&self) -> u32 {
         self.first_s.load(Ordering::Relaxed).saturating_sub(1)
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_rate_follows_within_its_window_and_counts_no_duplicate() {
-        let (counters, sampler) = (Counters::default(), Sampler::new());
+        let (counters, sampler) = (Counters::default(), Sampler::default());
         run(&counters, &sampler, 1_000..1_005, 5);
         let read = |at_s: u64| counters.read(Timestamp::from_millis(at_s * 1_000 + 900), sampler.first_s());
         assert_eq!(
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_pause_of_the_clock_is_a_pause_of_the_hub() {
-        let (counters, sampler) = (Counters::default(), Sampler::new());
+        let (counters, sampler) = (Counters::default(), Sampler::default());
         run(&counters, &sampler, 10..20, 5);
         run(&counters, &sampler, 3_620..3_622, 5);
         let read = counters.read(Timestamp::from_millis(3_621_900), sampler.first_s());

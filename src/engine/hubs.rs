@@ -1,44 +1,55 @@
 //! Hubs: which are alive, which zones they see, and what was taken from each.
 //!
 //! A hub numbers its sightings within a boot epoch. What was taken is remembered per hub across connections, so a
-//! hub that sends again after a break changes nothing. Batches on a stream come in order; datagrams may overtake
-//! one another, so a window of the latest numbers tells a late one from a repeated one.
+//! hub that sends again after a break changes nothing. How often the usual hub is contradicted tells a map that is wrong
+//! from a hub that lies. Deliberately absent: what a session keeps (`intake`).
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use nextbest_venue::{HubIx, Venue};
 
-use super::customer::TagHandle;
-use super::hub_counts::{Counters, HubCounts, HubTally, Sampler, Taken};
-use super::identity::Allowance;
-use crate::model::{TagId, Timestamp};
+use super::hub_counts::{Counters, HubCounts, Sampler, Taken};
+use super::intake::HubIntake;
+use super::suspicion::{HubOddities, Suspicion, WINDOW_S};
+use crate::model::Timestamp;
 use crate::planted::{Bug, planted};
 
-/// Numbers that the window remembers one by one; older ones count as taken.
-const WINDOW_LEN: u64 = 1_024;
-/// Words of the window.
-const WINDOW_WORDS: usize = WINDOW_LEN as usize / 64;
-/// Tags whose handle a session keeps. A hub hears a few hundred at a time; two tags that share an entry only cost
-/// a look-up in the map.
-const RESOLVED_LEN: usize = 2_048;
+/// The nearest hubs of its level that a hub's word is compared with.
+const NEIGHBOURS_LEN_MAX: usize = 6;
+/// Where so many of a thousand sightings of the usual hub are contradicted, it is the map that is wrong.
+const WRONG_MAP_PERMILLE: u64 = 20;
+/// Seconds for which reaches by a wrong map rule nothing out; then they are tried again for a window.
+const WRONG_MAP_S: u32 = 600;
+/// Hubs that tell how often the usual one is contradicted, at least.
+const USUAL_OF_MIN: usize = 5;
+/// Hubs that see a zone of which no more are asked.
+const SEERS_LEN_MAX: usize = 64;
 
+#[derive(Default)]
 struct Hub {
     /// When it last said anything, plus one; 0: never.
     alive_us: AtomicU64,
     boot_epoch: AtomicU64,
     next_sequence: AtomicU64,
     counters: Counters,
+    suspicion: Suspicion,
+    neighbours: Vec<u16>,
 }
 
 /// Set in the time when a hub was heard once it is known to have gone. No clock reaches it in 292,000 years.
 const GONE: u64 = 1 << 63;
 
 /// All hubs of the venue.
+#[derive(Default)]
 pub(super) struct Hubs {
     hubs: Vec<Hub>,
     sampler: Sampler,
     /// By zone: the hubs that see it.
     seers: Vec<Vec<u16>>,
+    /// Of a thousand sightings of the usual hub, how many were contradicted in the last window.
+    usual_permille: AtomicU64,
+    /// Until this second the map is believed to be wrong.
+    wrong_map_until_s: AtomicU32,
 }
 
 /// A hub, for operators.
@@ -54,6 +65,8 @@ pub struct HubState {
     pub next_sequence: u64,
     /// What came from it, and what became of that.
     pub counts: HubCounts,
+    /// What is odd about it.
+    pub oddities: HubOddities,
 }
 
 impl Hubs {
@@ -69,16 +82,14 @@ impl Hubs {
                 }
             }
         }
-        let hub = || Hub {
-            alive_us: AtomicU64::new(0),
-            boot_epoch: AtomicU64::new(0),
-            next_sequence: AtomicU64::new(0),
-            counters: Counters::default(),
+        let hub = |hub_ix| Hub {
+            neighbours: neighbours(venue, hub_ix),
+            ..Hub::default()
         };
         Self {
-            sampler: Sampler::new(),
-            hubs: venue.hubs.iter().map(|_| hub()).collect(),
+            hubs: (0..venue.hubs.len()).map(hub).collect(),
             seers,
+            ..Self::default()
         }
     }
 
@@ -111,30 +122,7 @@ impl Hubs {
             hub.next_sequence.store(next, Ordering::Relaxed);
             next
         });
-        HubIntake {
-            hub: hub_ix,
-            boot_epoch,
-            is_numbered: true,
-            window: Window::starting_at(next),
-            resolved: Resolved::new(),
-            allowance: Allowance::default(),
-            tally: HubTally::default(),
-        }
-    }
-
-    /// A hub whose sightings have no numbers of their own: they count in the order of their arrival. Leaves what is
-    /// remembered of the hub's own numbers alone, so that a hub may come in by two ways at once.
-    #[must_use]
-    pub(super) fn by_arrival(hub_ix: HubIx) -> HubIntake {
-        HubIntake {
-            hub: hub_ix,
-            boot_epoch: 0,
-            is_numbered: false,
-            window: Window::starting_at(0),
-            resolved: Resolved::new(),
-            allowance: Allowance::default(),
-            tally: HubTally::default(),
-        }
+        HubIntake::numbered(hub_ix, boot_epoch, next)
     }
 
     /// Remembers how far a hub was taken, and what became of that.
@@ -149,9 +137,94 @@ impl Hubs {
         }
     }
 
-    /// Time passes: the counters are sampled once in each second.
+    /// Time passes: the counters are sampled once in each second, and what is odd about each hub follows from them.
     pub(super) fn on_tick(&self, now: Timestamp) {
-        self.sampler.sample(now, self.hubs.iter().map(|hub| &hub.counters));
+        if !self.sampler.sample(now, self.hubs.iter().map(|hub| &hub.counters)) {
+            return;
+        }
+        if now.as_secs().is_multiple_of(WINDOW_S) {
+            self.compare(now);
+        }
+        let usual_permille = self.usual_permille.load(Ordering::Relaxed);
+        for hub in &self.hubs {
+            let counts = hub.counters.read(now, self.sampler.first_s());
+            hub.suspicion.on_second(now.as_secs(), &counts, usual_permille);
+        }
+    }
+
+    /// A window ends: how often the usual hub was contradicted in it. One that lies makes no difference to the one in the
+    /// middle; where that is contradicted often, hubs are elsewhere than the map says, or the air is unlike the map's.
+    fn compare(&self, now: Timestamp) {
+        // Counted by value, since a tick allocates nothing.
+        let mut hubs_of = [0_usize; 1_001];
+        for hub in &self.hubs {
+            let counts = hub.counters.read(now, self.sampler.first_s());
+            let permille = hub.suspicion.contradicted_permille(&counts);
+            if let Some(hubs) = permille.and_then(|permille| hubs_of.get_mut(permille as usize)) {
+                *hubs += 1;
+            }
+        }
+        let told: usize = hubs_of.iter().sum();
+        let mut below = told / 2;
+        let is_usual = |hubs: &usize| {
+            let is_reached = *hubs > below;
+            below = below.saturating_sub(*hubs);
+            is_reached
+        };
+        let usual = hubs_of.iter().position(is_usual).filter(|_| told >= USUAL_OF_MIN);
+        let usual = usual.unwrap_or_default() as u64;
+        self.usual_permille.store(usual, Ordering::Relaxed);
+        if usual > WRONG_MAP_PERMILLE {
+            let until_s = now.as_secs().saturating_add(WRONG_MAP_S);
+            self.wrong_map_until_s.store(until_s, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether what hubs hear agrees so far with the map that it can tell who lies.
+    pub(super) fn agree_with_the_map(&self, second: u32) -> bool {
+        second >= self.wrong_map_until_s.load(Ordering::Relaxed)
+    }
+
+    /// Whether what a hub says counts.
+    pub(super) fn is_believed(&self, hub: u16) -> bool {
+        self.suspicion(hub).is_some_and(|hub| !hub.is_distrusted())
+    }
+
+    /// What is odd about a hub is noted here.
+    pub(super) fn suspicion(&self, hub: u16) -> Option<&Suspicion> {
+        self.hubs.get(usize::from(hub)).map(|hub| &hub.suspicion)
+    }
+
+    /// A hub alone would have put a tag into a zone that it may not report.
+    pub(super) fn on_foreign_zone(&self, hub: u16, tag: u32) {
+        if let Some(hub) = self.hubs.get(usize::from(hub)) {
+            hub.counters.count(Taken::Foreign);
+            hub.suspicion.on_foreign_zone(tag);
+        }
+    }
+
+    /// The other hubs near a hub, and those that see a zone, each once, as far as they live and are believed.
+    pub(super) fn others(
+        &self,
+        now: Timestamp,
+        dead_after_ms: u32,
+        hub: u16,
+        zone: Option<u16>,
+    ) -> impl Iterator<Item = u16> + '_ {
+        let near = self.hubs.get(usize::from(hub)).map_or(&[][..], |hub| &hub.neighbours);
+        let seers = zone.and_then(|zone| self.seers.get(usize::from(zone)));
+        let seers = seers.into_iter().flatten().take(SEERS_LEN_MAX);
+        let others = near
+            .iter()
+            .chain(seers.filter(move |seer| **seer != hub && !near.contains(seer)));
+        let others = others.copied();
+        others.filter(move |hub| self.is_alive(now, dead_after_ms, *hub) && self.is_believed(*hub))
+    }
+
+    /// Whether a hub has heard anything in the last seconds.
+    pub(super) fn hears(&self, now: Timestamp, hub: u16) -> bool {
+        let hub = self.hubs.get(usize::from(hub));
+        hub.is_some_and(|hub| hub.counters.read(now, self.sampler.first_s()).per_s > 0.0)
     }
 
     /// Whether a hub may report a zone.
@@ -178,6 +251,7 @@ impl Hubs {
                 heard_ms_ago: heard_us.map(|heard_us| now.as_micros().saturating_sub(heard_us) / 1_000),
                 next_sequence: hub.next_sequence.load(Ordering::Relaxed),
                 counts: hub.counters.read(now, self.sampler.first_s()),
+                oddities: hub.suspicion.oddities(),
             }
         })
     }
@@ -194,209 +268,29 @@ impl Hubs {
     }
 }
 
-/// What one hub session keeps between its batches.
-#[derive(Debug)]
-pub struct HubIntake {
-    /// The hub.
-    pub hub: HubIx,
-    /// Its boot epoch.
-    pub boot_epoch: u64,
-    /// Whether the numbers are the hub's own, rather than those of arrival.
-    is_numbered: bool,
-    window: Window,
-    resolved: Resolved,
-    /// What is left of the hub's share of keys to try.
-    pub(super) allowance: Allowance,
-    tally: HubTally,
-}
-
-impl HubIntake {
-    /// Everything before this number was taken.
-    #[must_use]
-    pub const fn next_sequence(&self) -> u64 {
-        self.window.next
-    }
-
-    /// Counts a number as taken whose sighting made no sense, so that the hub does not send it again.
-    pub fn skip(&mut self, sequence: u64) {
-        if self.window.take(sequence) {
-            self.tally.count(Taken::Bad);
-        }
-    }
-
-    /// Counts what became of a sighting; it shows after [`super::Engine::on_hub_alive`].
-    pub(super) fn count(&mut self, taken: Taken) {
-        self.tally.count(taken);
-    }
-
-    /// Takes a number; false when it was taken before.
-    pub(super) fn take(&mut self, sequence: u64) -> bool {
-        self.window.take(sequence)
-    }
-
-    /// The handle that the session remembers for a tag, and whether the tag's name changes.
-    pub(super) fn resolved(&self, step: u32, tag: &TagId) -> Option<(TagHandle, bool)> {
-        self.resolved.find(step, tag)
-    }
-
-    /// Remembers the handle of a tag: for good, or to the end of a step when its name changes.
-    pub(super) fn remember(&mut self, tag: TagId, handle: TagHandle, until: Option<u32>) {
-        self.resolved.insert(tag, handle, until.unwrap_or(FOR_GOOD));
-    }
-}
-
-/// Which of the latest numbers were taken.
-#[derive(Debug)]
-struct Window {
-    next: u64,
-    taken: [u64; WINDOW_WORDS],
-}
-
-impl Window {
-    const fn starting_at(next: u64) -> Self {
-        Self {
-            next,
-            taken: [u64::MAX; WINDOW_WORDS],
-        }
-    }
-
-    /// The last number is never taken: there is none after it that would tell it from what comes next.
-    fn take(&mut self, sequence: u64) -> bool {
-        if sequence == u64::MAX {
-            return false;
-        }
-        if sequence >= self.next {
-            let skipped = sequence - self.next;
-            if skipped >= WINDOW_LEN {
-                self.taken = [0; WINDOW_WORDS];
-            } else {
-                for between in self.next..sequence {
-                    self.set(between, false);
-                }
-            }
-            self.set(sequence, true);
-            self.next = sequence + 1;
-            return true;
-        }
-        let window_len = WINDOW_LEN - u64::from(planted(Bug::SequenceWindowTooShort));
-        let is_taken = self.is_taken(sequence) && !planted(Bug::RepeatCounted);
-        if self.next - sequence > window_len || is_taken {
-            return false;
-        }
-        self.set(sequence, true);
-        true
-    }
-
-    fn is_taken(&self, sequence: u64) -> bool {
-        self.taken
-            .get(Self::word(sequence))
-            .is_some_and(|word| word >> (sequence % 64) & 1 == 1)
-    }
-
-    fn set(&mut self, sequence: u64, is_taken: bool) {
-        if let Some(word) = self.taken.get_mut(Self::word(sequence)) {
-            let bit = 1 << (sequence % 64);
-            *word = if is_taken { *word | bit } else { *word & !bit };
-        }
-    }
-
-    const fn word(sequence: u64) -> usize {
-        (sequence % WINDOW_LEN / 64) as usize
-    }
-}
-
-/// The handles of the tags that a session has lately resolved, each in the one entry that its bytes point to.
-#[derive(Debug)]
-struct Resolved {
-    entries: Box<[Option<Remembered>]>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Remembered {
-    tag: TagId,
-    handle: TagHandle,
-    /// The last step in which the handle is the tag's; [`FOR_GOOD`] for a tag whose name stays.
-    until: u32,
-}
-
-/// The end of what has none.
-const FOR_GOOD: u32 = u32::MAX;
-
-impl Resolved {
-    fn new() -> Self {
-        Self {
-            entries: vec![None; RESOLVED_LEN].into_boxed_slice(),
-        }
-    }
-
-    fn find(&self, step: u32, tag: &TagId) -> Option<(TagHandle, bool)> {
-        let known = self.entries.get(Self::entry(tag))?.as_ref()?;
-        (known.tag == *tag && step <= known.until).then_some((known.handle, known.until != FOR_GOOD))
-    }
-
-    fn insert(&mut self, tag: TagId, handle: TagHandle, until: u32) {
-        if let Some(entry) = self.entries.get_mut(Self::entry(&tag)) {
-            *entry = Some(Remembered { tag, handle, until });
-        }
-    }
-
-    fn entry(tag: &TagId) -> usize {
-        // Fibonacci hashing over the last eight bytes, which differ between the tags of one maker.
-        let tail = tag
-            .as_bytes()
-            .iter()
-            .rev()
-            .take(8)
-            .fold(0_u64, |tail, byte| tail << 8 | u64::from(*byte));
-        (tail.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 53) as usize % RESOLVED_LEN
-    }
+/// The nearest other hubs of a hub's level.
+fn neighbours(venue: &Venue, hub_ix: usize) -> Vec<u16> {
+    let Some(hub) = venue.hubs.get(hub_ix) else {
+        return Vec::new();
+    };
+    let others = (0_u16..).zip(&venue.hubs);
+    let others = others.filter(|(other_ix, other)| usize::from(*other_ix) != hub_ix && other.level == hub.level);
+    let mut others: Vec<(f32, u16)> = others.map(|(ix, other)| (other.at.distance_m(hub.at), ix)).collect();
+    others.sort_by(|one, other| one.0.total_cmp(&other.0));
+    others.truncate(NEIGHBOURS_LEN_MAX);
+    others.into_iter().map(|(_, ix)| ix).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
+    use super::super::hub_counts::HubTally;
     use super::*;
-
-    proptest! {
-        #[test]
-        fn whatever_the_order_each_number_is_taken_once(
-            mut sequences in prop::collection::vec(100..900_u64, 1..400),
-        ) {
-            let mut window = Window::starting_at(100);
-            let taken: Vec<u64> = sequences.iter().copied().filter(|sequence| window.take(*sequence)).collect();
-            let mut unique = taken.clone();
-            unique.sort_unstable();
-            unique.dedup();
-            prop_assert_eq!(unique.len(), taken.len(), "a number was taken twice");
-            sequences.sort_unstable();
-            sequences.dedup();
-            prop_assert_eq!(unique, sequences, "a number within the window was refused");
-        }
-    }
-
-    #[test]
-    fn what_is_older_than_the_window_counts_as_taken() {
-        let mut window = Window::starting_at(0);
-        assert!(window.take(5_000));
-        assert!(!window.take(5_000 - WINDOW_LEN));
-        assert!(window.take(5_001 - WINDOW_LEN));
-        assert!(!window.take(5_001 - WINDOW_LEN));
-        assert!(window.take(u64::MAX - 1) && !window.take(u64::MAX - 1));
-        assert!(!window.take(u64::MAX), "it could be taken again and again");
-    }
 
     #[test]
     fn a_hub_that_has_gone_is_dead_until_it_is_heard_again() {
         let hubs = Hubs {
-            hubs: vec![Hub {
-                alive_us: AtomicU64::new(0),
-                boot_epoch: AtomicU64::new(0),
-                next_sequence: AtomicU64::new(0),
-                counters: Counters::default(),
-            }],
-            sampler: Sampler::new(),
-            seers: Vec::new(),
+            hubs: vec![Hub::default()],
+            ..Hubs::default()
         };
         let state = |at_ms| hubs.states(Timestamp::from_millis(at_ms), 10_000).next().unwrap();
         hubs.on_alive(Timestamp::from_millis(100), HubIx(0));
@@ -411,19 +305,13 @@ mod tests {
     #[test]
     fn a_hub_that_comes_in_by_two_ways_does_not_disturb_its_own_numbers() {
         let hubs = Hubs {
-            hubs: vec![Hub {
-                alive_us: AtomicU64::new(0),
-                boot_epoch: AtomicU64::new(0),
-                next_sequence: AtomicU64::new(0),
-                counters: Counters::default(),
-            }],
-            sampler: Sampler::new(),
-            seers: Vec::new(),
+            hubs: vec![Hub::default()],
+            ..Hubs::default()
         };
         let mut numbered = hubs.connect(HubIx(0), 7, 0);
         assert!(numbered.take(0) && numbered.take(1));
         hubs.keep(&mut numbered);
-        let mut arriving = Hubs::by_arrival(HubIx(0));
+        let mut arriving = HubIntake::by_arrival(HubIx(0));
         for arrival in 0..50 {
             assert!(arriving.take(arrival));
             hubs.keep(&mut arriving);
@@ -431,10 +319,31 @@ mod tests {
         assert_eq!(hubs.connect(HubIx(0), 7, 0).next_sequence(), 2);
     }
 
+    /// Twenty hubs of which some are contradicted in one of five sightings, over a window.
+    fn contradicted(lying: usize) -> Hubs {
+        let hubs = Hubs {
+            hubs: (0..20).map(|_| Hub::default()).collect(),
+            ..Hubs::default()
+        };
+        hubs.on_tick(Timestamp::from_millis(1_000));
+        for (number, hub) in hubs.hubs.iter().enumerate() {
+            let mut tally = HubTally::default();
+            (0..80).for_each(|_| tally.count(Taken::Used));
+            hub.counters.add(&mut tally);
+            if number < lying {
+                (0..20).for_each(|tag| hub.suspicion.on_contradicted(tag));
+            }
+        }
+        hubs.on_tick(Timestamp::from_millis(u64::from(WINDOW_S) * 1_000));
+        hubs
+    }
+
     #[test]
-    fn a_connection_starts_with_everything_before_it_taken() {
-        let mut window = Window::starting_at(50);
-        assert!(!window.take(49));
-        assert!(window.take(50));
+    fn where_most_hubs_are_contradicted_the_map_is_wrong_for_a_while() {
+        assert!(contradicted(9).agree_with_the_map(WINDOW_S), "fewer than half may lie");
+        let hubs = contradicted(15);
+        assert!((0..20).all(|hub| hubs.is_believed(hub)));
+        assert!(!hubs.agree_with_the_map(WINDOW_S + WRONG_MAP_S - 1));
+        assert!(hubs.agree_with_the_map(WINDOW_S + WRONG_MAP_S));
     }
 }

@@ -14,7 +14,7 @@ use nextbest_venue::{BeaconIdentity, Venue};
 
 use super::customer::{CustomerSlot, TagHandle};
 use super::locate::{LocatorError, LocatorSettings, SurveyPoint};
-use super::passages::{KnownPoints, Passage};
+use super::passages::KnownPoints;
 use super::spec::Spec;
 use super::tracked::Tracked;
 use super::{Engine, Generation, locator};
@@ -120,8 +120,8 @@ impl Engine {
             else {
                 continue;
             };
-            let begin = |tracked: &mut Tracked| tracked.passage = Some(Box::new(Passage::new(place, now.step())));
-            self.tags.with_track(handle, begin);
+            self.tags
+                .with_track(handle, |tracked: &mut Tracked| tracked.pass(now, place));
         }
     }
 

@@ -21,6 +21,7 @@ mod hot;
 mod hub_counts;
 mod hubs;
 pub mod identity;
+mod intake;
 pub mod journey;
 mod learning;
 mod ledger;
@@ -29,6 +30,7 @@ mod locator;
 mod novelty;
 pub mod passages;
 pub mod presence;
+mod reach;
 pub mod record;
 mod registering;
 mod saving;
@@ -39,9 +41,11 @@ pub mod spec;
 mod stable_hash;
 pub mod state;
 mod staying;
+mod suspicion;
 mod tracked;
 mod venue_signals;
 mod watched;
+mod witnesses;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -62,6 +66,7 @@ use self::ledger::{LEDGER_WORDS, Ledger};
 use self::locate::{Locator, LocatorError};
 use self::passages::Passage;
 use self::presence::PresenceRing;
+use self::reach::Reach;
 use self::record::{RECORD_WORDS, Record, Seen};
 use self::slab::Slab;
 use self::tracked::Tracked;
@@ -74,8 +79,9 @@ pub use self::deciding::Scratch;
 pub use self::forgetting::{KnownPerson, KnownTrait};
 pub use self::generation::{BuildError, Generation};
 pub use self::hub_counts::HubCounts;
-pub use self::hubs::{HubIntake, HubState};
+pub use self::hubs::HubState;
 pub use self::identity::IdentityCounts;
+pub use self::intake::HubIntake;
 pub use self::learning::LearningState;
 pub use self::ledger::PersonKey;
 pub use self::locator::radio_maps_bytes_max;
@@ -85,6 +91,7 @@ pub use self::sightings::{SightingOutcome, ZoneChange};
 pub use self::signals::{Journaled, OutcomeError, SignalError, SignalOutcome, Speaker};
 pub use self::stable_hash::StableHasher;
 pub use self::staying::PresenceEvent;
+pub use self::suspicion::{HubOddities, HubOddity};
 pub use self::venue_signals::{
     BACK_IN_STOCK, OUT_OF_STOCK, PHASE_STARTED, PLACE_CLOSED, PLACE_OPENED, VenueSignalError,
 };
@@ -109,6 +116,7 @@ pub struct Engine {
     hubs: Hubs,
     /// Built anew while running, from what is learned.
     locator: ArcSwap<Locator>,
+    reach: Reach,
     learning: Learning,
     watches: Watches,
     crowd: Crowd,
@@ -212,6 +220,7 @@ impl Engine {
     pub fn new(generation: Generation) -> Result<Self, LocatorError> {
         let spec = generation.spec();
         let settings = &spec.settings;
+        let locator = locator::build(spec, &[])?;
         let places: Vec<PlaceSpec> = spec
             .venue
             .places
@@ -231,7 +240,8 @@ impl Engine {
             identities: Identities::default(),
             recent: Recent::new(settings.message_ids_max),
             hubs: Hubs::new(&spec.venue),
-            locator: ArcSwap::from_pointee(locator::build(spec, &[])?),
+            reach: Reach::new(&locator, spec.venue.hubs.len()),
+            locator: ArcSwap::from_pointee(locator),
             learning: Learning::new(&spec.venue),
             watches: Watches::default(),
             crowd: Crowd::new(spec.venue.zones.len(), &places, settings.tag_share),
@@ -299,7 +309,7 @@ impl Engine {
     #[must_use]
     pub fn hub_arriving(&self, now: Timestamp, hub: HubIx) -> HubIntake {
         self.hubs.on_alive(now, hub);
-        Hubs::by_arrival(hub)
+        HubIntake::by_arrival(hub)
     }
 
     /// A hub has gone, as itself or its broker says. It is dead from now on, until it says anything.
@@ -388,6 +398,14 @@ impl Engine {
     #[must_use]
     pub fn occupancy(&self, zone: ZoneIx) -> Option<u32> {
         self.crowd.occupancy(zone.0)
+    }
+
+    /// Whether the crowd of the zone that somebody is in counts them: two hubs or a till have told of them lately, or no
+    /// other hub could.
+    #[must_use]
+    pub fn is_counted(&self, customer: CustomerSlot) -> bool {
+        let record = self.record(customer);
+        record.is_some_and(|record| record.counted_in().is_some())
     }
 
     /// Every hub.

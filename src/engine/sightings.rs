@@ -13,7 +13,7 @@ use super::identity::Found;
 use super::journey::Happening;
 use super::presence::{Confidence, StayEnd};
 use super::record::{Record, Seen};
-use super::tracked::{Placing, Took, Tracked};
+use super::tracked::{Placing, Senses, Took, Tracked};
 use super::{Engine, Generation, HubIntake, age_ms};
 use crate::model::{Purpose, STEP_MS, Sighting, TagId, TagKind, Timestamp};
 use crate::planted::{Bug, Seam, planted, seam};
@@ -35,7 +35,8 @@ pub enum SightingOutcome {
     UnknownTag,
     /// No radio gives this RSSI.
     NotARadioValue,
-    /// Several other hubs hear the tag too far away for this: it moves nobody.
+    /// Several other hubs hear the tag too far away or too weak for this, or its hub is one that is not believed: it
+    /// moves nobody.
     Contradicted,
 }
 
@@ -132,28 +133,27 @@ impl Engine {
             };
         };
         let locator = self.locator.load();
-        let senses = (&**locator, generation.venue().hubs.as_slice());
-        let hear = |tracked: &mut Tracked| tracked.hear(senses, now, intake.hub.0, sighting);
+        let senses = Senses {
+            locator: &locator,
+            map: &generation.venue().hubs,
+            reach: &self.reach,
+            hubs: &self.hubs,
+        };
+        let hear = |tracked: &mut Tracked| tracked.hear(&senses, now, intake.hub.0, sighting);
         match self.tags.with_track(handle, hear) {
             Some(Took::Folded(None)) => SightingOutcome::Folded,
-            Some(Took::Folded(Some(placing))) => {
-                if !self.is_vouched(&placing) {
-                    intake.count(Taken::Foreign);
-                }
-                self.place_led(now, &generation, (handle, customer), &placing)
-                    .map_or(SightingOutcome::Folded, SightingOutcome::Moved)
+            Some(Took::Folded(Some(placing))) => self
+                .place_led(now, &generation, (handle, customer), &placing)
+                .map_or(SightingOutcome::Folded, SightingOutcome::Moved),
+            Some(Took::Contradicted) => {
+                self.on_contradicted(intake.hub.0, handle.ix);
+                SightingOutcome::Contradicted
             }
-            Some(Took::Contradicted) => SightingOutcome::Contradicted,
+            Some(Took::Disbelieved) => SightingOutcome::Contradicted,
             Some(Took::Late) => SightingOutcome::Late,
             Some(Took::NotARadioValue) => SightingOutcome::NotARadioValue,
             Some(Took::UnknownStation) | None => SightingOutcome::UnknownTag,
         }
-    }
-
-    /// Whether one of the hubs that lately heard a tag may report the zone of its fix.
-    fn is_vouched(&self, Placing { fix, hearers }: &Placing) -> bool {
-        let Some(zone) = fix.zone else { return true };
-        planted(Bug::HubBelievedAnywhere) || hearers.recent(fix.step).any(|hub| self.hubs.may_report(zone, hub))
     }
 
     /// The tag's handle and who carries it; asks the maps only when the session does not remember a good handle.
@@ -225,6 +225,7 @@ impl Engine {
         (handle, customer): (TagHandle, CustomerSlot),
         placing: &Placing,
     ) -> Option<ZoneChange> {
+        self.doubt(now, generation, handle.ix, placing);
         let leading = self.leading(now, (handle, customer), &placing.fix);
         match leading.filter(|_| !planted(Bug::OlderFixWins)) {
             Some((lead, leading)) => self.place(now, generation, (lead, customer), &leading),
@@ -243,7 +244,10 @@ impl Engine {
         (handle, customer): (TagHandle, CustomerSlot),
         placing: &Placing,
     ) -> Option<ZoneChange> {
-        let is_vouched = self.is_vouched(placing);
+        let (is_vouched, is_counted) = (
+            self.is_vouched(placing),
+            self.is_told_by_several(now, generation, placing),
+        );
         let fix = &placing.fix;
         let may_enter = |zone: &u16| self.crowd.is_seen(*zone) || planted(Bug::DeadZoneEntered);
         seam(Seam::Placing);
@@ -266,7 +270,7 @@ impl Engine {
                 return None;
             }
             record.lead_by(handle.ix);
-            let from = before.and_then(|before| before.zone);
+            let (from, counted_before) = (before.and_then(|before| before.zone), record.counted_in());
             if !is_vouched {
                 // Where they were lately is where they stay.
                 let lately = before.filter(|before| is_lately(generation, before, seen.step));
@@ -275,20 +279,19 @@ impl Engine {
             }
             seen.zone = seen.zone.filter(may_enter);
             let is_entered = self.see(generation, (customer, record), &seen);
+            record.set_counted(is_counted);
             let entered = seen.zone.filter(|_| is_entered);
-            (from != seen.zone || is_entered).then(|| {
-                let entered_stage = entered.and_then(|zone| enter(generation, record, allowed, zone));
-                (from, seen.zone, entered_stage)
-            })
+            let change = (from != seen.zone || is_entered).then(|| ZoneChange {
+                customer,
+                from: from.map(ZoneIx),
+                to: seen.zone.map(ZoneIx),
+                entered_stage: entered.and_then(|zone| enter(generation, record, allowed, zone)),
+            });
+            Some((counted_before, record.counted_in(), change))
         });
-        let (from, to, entered_stage) = placed.flatten()?;
-        self.crowd.on_move(from, to);
-        Some(ZoneChange {
-            customer,
-            from: from.map(ZoneIx),
-            to: to.map(ZoneIx),
-            entered_stage,
-        })
+        let (counted_before, counted, change) = placed.flatten()?;
+        self.crowd.on_move(counted_before, counted);
+        change
     }
 
     /// Closes the open steps of tags that went silent, and lets go of those not heard for the time to live and of those
@@ -342,15 +345,16 @@ impl Engine {
         seen_step: u32,
         why: StayEnd,
     ) -> Option<ZoneChange> {
-        let from = self.write(customer, |record| {
-            let from = record.seen().filter(|seen| seen.step == seen_step)?.zone;
+        let lapsed = self.write(customer, |record| {
+            let from = record.seen().filter(|seen| seen.step == seen_step)?.zone?;
+            let counted = record.counted_in();
             self.end_stay(generation, customer, record, why);
             record.lapse();
-            from
+            Some((from, counted))
         });
-        let from = from.flatten()?;
+        let (from, counted) = lapsed.flatten()?;
         if !planted(Bug::LapsedStillCounted) {
-            self.crowd.on_move(Some(from), None);
+            self.crowd.on_move(counted, None);
         }
         Some(ZoneChange {
             customer,
@@ -363,13 +367,13 @@ impl Engine {
     /// Forgets where a person is, and counts them out.
     pub(super) fn forget_place(&self, customer: CustomerSlot) {
         let generation = self.generation.load();
-        let from = self.write(customer, |record| {
-            let from = record.seen().and_then(|seen| seen.zone);
+        let counted = self.write(customer, |record| {
+            let counted = record.counted_in();
             self.end_stay(&generation, customer, record, StayEnd::NotLocated);
             record.clear_seen();
-            from
+            counted
         });
-        self.crowd.on_move(from.flatten(), None);
+        self.crowd.on_move(counted.flatten(), None);
     }
 }
 

@@ -7,8 +7,10 @@
 use nextbest_venue::Hub;
 
 use super::hearers::Hearers;
+use super::hubs::Hubs;
 use super::locate::{Fix, Locator, Observed, RSSI_DBM, Track};
 use super::passages::Passage;
+use super::reach::Reach;
 use super::watched::Readings;
 use crate::model::{Sighting, Timestamp};
 use crate::planted::{Bug, planted};
@@ -26,12 +28,24 @@ pub(super) struct Tracked {
     pub(super) readings: Option<Box<Readings>>,
 }
 
+/// What sightings are judged by.
+pub(super) struct Senses<'a> {
+    pub(super) locator: &'a Locator,
+    /// Those of the map.
+    pub(super) map: &'a [Hub],
+    pub(super) reach: &'a Reach,
+    /// Whose words count.
+    pub(super) hubs: &'a Hubs,
+}
+
 /// What became of a sighting of a tag.
 pub(super) enum Took {
     /// It was folded in; the steps before may have come to a fix.
     Folded(Option<Placing>),
-    /// Several other hubs hear the tag too far away for it.
+    /// Several other hubs hear the tag too far away for it, or too weak.
     Contradicted,
+    /// Others contradict its hub much.
+    Disbelieved,
     /// Its step is closed.
     Late,
     /// No radio gives its strength.
@@ -49,22 +63,20 @@ pub(super) struct Placing {
 
 impl Tracked {
     /// A hub heard the tag.
-    pub(super) fn hear(
-        &mut self,
-        (locator, hubs): (&Locator, &[Hub]),
-        now: Timestamp,
-        station: u16,
-        sighting: &Sighting,
-    ) -> Took {
+    pub(super) fn hear(&mut self, senses: &Senses<'_>, now: Timestamp, station: u16, sighting: &Sighting) -> Took {
         let (step, rssi_dbm) = (now.step(), sighting.rssi_dbm);
         if !RSSI_DBM.contains(&rssi_dbm) {
             return Took::NotARadioValue;
         }
+        let locator = senses.locator;
         let fix = self.close(locator, step);
-        if fix.is_some_and(|fix| self.hearers.contradict(hubs, &fix, station, rssi_dbm))
+        if fix.is_some_and(|fix| self.is_contradicted(senses, now, &fix, (station, rssi_dbm)))
             && !planted(Bug::ContradictedBelieved)
         {
             return Took::Contradicted;
+        }
+        if !senses.hubs.is_believed(station) {
+            return Took::Disbelieved;
         }
         match locator.observe(&mut self.track, step, station, rssi_dbm) {
             Observed::Folded | Observed::Closed(_) => {}
@@ -80,6 +92,23 @@ impl Tracked {
             readings.add(now, station, rssi_dbm, sighting.age_ms);
         }
         Took::Folded(self.news(fix))
+    }
+
+    /// Whether what other hubs lately heard of the tag rules the reading out.
+    fn is_contradicted(&self, senses: &Senses<'_>, now: Timestamp, fix: &Fix, heard: (u16, i8)) -> bool {
+        let (hearers, map) = (&self.hearers, senses.map);
+        let expected_dbm = |hub| senses.locator.expected_dbm(hub, fix.level, fix.east_m, fix.north_m);
+        let stronger_db = senses.locator.stronger_db(&self.track);
+        hearers.contradict(map, fix, heard.0, heard.1)
+            || (senses.hubs.agree_with_the_map(now.as_secs())
+                && hearers.are_apart(map, senses.reach, stronger_db, heard))
+            || hearers.is_too_loud(map, expected_dbm, fix, heard)
+    }
+
+    /// A till or a gate says that the person is at a place.
+    pub(super) fn pass(&mut self, now: Timestamp, place: u16) {
+        self.hearers.vouch(now.step());
+        self.passage = Some(Box::new(Passage::new(place, now.step())));
     }
 
     /// Where the tag is by the steps before `step`, whether that has come out before or not.

@@ -15,7 +15,7 @@ use nextbest_proto::v1::{self, HubFlag};
 use nextbest_venue::HubIx;
 
 use super::shared::Shared;
-use crate::engine::HubState;
+use crate::engine::{HubOddity, HubState};
 
 /// A hub whose clock is further off than this is flagged, in milliseconds.
 pub(super) const CLOCK_OFFSET_MS_MAX: u64 = 2_000;
@@ -118,14 +118,6 @@ pub(super) fn statuses(shared: &Shared) -> Vec<v1::HubStatus> {
     states.iter().filter_map(status).collect()
 }
 
-/// Odd sightings of a hub that may be chance.
-const ODD_MIN: u64 = 20;
-/// One in so many of a hub's sightings is often: a tag that somebody copied makes fewer.
-const ODD_SHARE: u64 = 10;
-/// Sightings in a second that one radio can receive: an advertisement takes some 0.4 ms on the air, and a radio listens on
-/// one channel at a time.
-const RECEIVED_PER_S_MAX: f32 = 2_500.0;
-
 /// One hub, as the engine counts it and as it describes itself.
 fn status(hub_id: &str, state: &HubState, page: &Page, all_per_s: f32) -> v1::HubStatus {
     let counts = &state.counts;
@@ -157,17 +149,18 @@ fn status(hub_id: &str, state: &HubState, page: &Page, all_per_s: f32) -> v1::Hu
 
 /// What is odd about a hub.
 pub(super) fn flags(state: &HubState, page: &Page) -> impl Iterator<Item = HubFlag> {
-    let counts = &state.counts;
-    let is_often = |odd: u64| odd >= ODD_MIN && odd.saturating_mul(ODD_SHARE) >= counts.used.saturating_add(odd);
-    [
-        (is_often(counts.contradicted), HubFlag::Contradicted),
-        (is_often(counts.unmeasured), HubFlag::NoRadioValues),
-        (is_often(counts.foreign), HubFlag::ForeignZones),
-        (counts.per_s > RECEIVED_PER_S_MAX, HubFlag::Flooding),
-        (page.is_clock_skewed(), HubFlag::ClockSkewed),
-    ]
-    .into_iter()
-    .filter_map(|(is_so, flag)| is_so.then_some(flag))
+    let clock = page.is_clock_skewed().then_some(HubFlag::ClockSkewed);
+    state.oddities.iter().map(flag).chain(clock)
+}
+
+const fn flag(oddity: HubOddity) -> HubFlag {
+    match oddity {
+        HubOddity::Contradicted => HubFlag::Contradicted,
+        HubOddity::NoRadioValues => HubFlag::NoRadioValues,
+        HubOddity::ForeignZones => HubFlag::ForeignZones,
+        HubOddity::Flooding => HubFlag::Flooding,
+        HubOddity::Alone => HubFlag::Alone,
+    }
 }
 
 /// A hub's share of all sightings, 0 to 1.

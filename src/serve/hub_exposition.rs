@@ -143,6 +143,7 @@ pub fn flag_name(flag: HubFlag) -> &'static str {
         HubFlag::ForeignZones => "foreign_zones",
         HubFlag::Flooding => "flooding",
         HubFlag::ClockSkewed => "clock_skewed",
+        HubFlag::Alone => "alone",
     }
 }
 

@@ -1,10 +1,10 @@
 //! How many people are in a zone, and how long a place makes them wait.
 //!
-//! Occupancy is counted from zone changes of tags and scaled by the share of people who carry one. The wait at a
-//! place follows from the people in its queue zone, its servers and how long a service takes: with `q` people and
-//! `c` servers, a newcomer is served at once while `q < c`, else after `(q - c + 1) * s / c` seconds (a
-//! first-come-first-served queue with `c` servers in heavy traffic). The time `s` of a service starts with what
-//! the map says and follows what the tills report while all servers are busy.
+//! Occupancy is counted from zone changes of people whom the caller counts, and scaled by the share of people who carry a
+//! tag. The wait at a place follows from the people in its queue zone, its servers and how long a service takes: with `q`
+//! people and `c` servers, a newcomer is served at once while `q < c`, else after `(q - c + 1) * s / c` seconds (a
+//! first-come-first-served queue with `c` servers in heavy traffic). The time `s` of a service starts with what the map
+//! says and follows what the tills report while all servers are busy.
 //!
 //! A zone whose hubs are all dead is unknown, not empty: its queue gives no wait. Everything is an atomic, written
 //! when somebody moves, so that a decide only reads.

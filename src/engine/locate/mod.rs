@@ -170,6 +170,27 @@ impl Locator {
         )
     }
 
+    /// Calls `say` for every cell in which a station may hear a tag: how far its middle is from the station on the map, in
+    /// metres, and what the station is expected to hear there of an ordinary tag, in dBm.
+    pub fn for_each_cell_of(&self, station: u16, mut say: impl FnMut(f32, f32)) {
+        let Some(at) = self.stations.get(usize::from(station)) else {
+            return;
+        };
+        for (level, grid) in (0_u8..).zip(&self.grids) {
+            self.map.for_each_cell(station, level, |column, row, dbm| {
+                let east_m = grid.origin_east_m + (column as f32 + 0.5) * self.pitch_m;
+                let north_m = grid.origin_north_m + (row as f32 + 0.5) * self.pitch_m;
+                say((east_m - at.east_m).hypot(north_m - at.north_m), dbm);
+            });
+        }
+    }
+
+    /// By how much a tag is stronger than an ordinary one, in dB, as far as it is known.
+    #[must_use]
+    pub fn stronger_db(&self, track: &Track) -> f32 {
+        track.tag.stronger_db()
+    }
+
     /// The settings it was built with.
     pub fn settings(&self) -> &LocatorSettings {
         &self.settings

@@ -275,6 +275,20 @@ impl RadioMap {
         -f32::from(steps().unwrap_or(OUT_OF_RANGE)) / STEPS_PER_DB
     }
 
+    /// Calls `say` with every cell of a level in which a station may be heard, as column and row of the level's grid, and
+    /// what it should hear there in dBm.
+    pub(super) fn for_each_cell(&self, station: u16, level: u8, mut say: impl FnMut(u32, u32, f32)) {
+        let Some(patch) = self.patch(station, level) else {
+            return;
+        };
+        for row in patch.row..patch.row + patch.rows {
+            let line = self.line(patch, row).unwrap_or_default();
+            for (column, steps) in (patch.column..).zip(line) {
+                say(column, row, -f32::from(*steps) / STEPS_PER_DB);
+            }
+        }
+    }
+
     fn patch(&self, station: u16, level: u8) -> Option<&Patch> {
         self.patches
             .get(usize::from(station) * self.levels + usize::from(level))

@@ -59,6 +59,11 @@ impl TagOffset {
         self.offset_db + BIAS_SHARE * known.map_or(0.0, |bias| bias.bias_db)
     }
 
+    /// By how much the tag is stronger than an ordinary one, in dB.
+    pub(super) const fn stronger_db(&self) -> f32 {
+        self.offset_db
+    }
+
     /// Learns from the readings of one step, `elapsed_s` after the one before.
     pub(super) fn learn(
         &mut self,

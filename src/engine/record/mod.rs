@@ -5,7 +5,7 @@
 //! | 0 | version, the slab's | all |
 //! | 1 | stage u8, tier u8, level u8 (+1), purposes allowed u8, flags u32 | the level |
 //! | 2 | segments, one bit each | |
-//! | 3 | zone u16 (+1), confidence u8 (1/255), leading tag 3 bits (+1), dwell 1 bit, 4 bits unused, step u32 | all |
+//! | 3 | zone u16 (+1), confidence u8 (1/255), leading tag 3 bits (+1), dwell 1 bit, counted 1 bit, 3 bits unused, step u32 | all |
 //! | 4 | east f32, north f32, metres | all |
 //! | 5 | step in which the zone was entered u32, accuracy u16 (decimetres), mood i16 (1/10,000) | all but the mood |
 //! | 6 | decisions made u32, 1 bit if anything is known, purposes asked for 5 bits, first end of a consent 26 bits (64 s) | |
@@ -422,7 +422,10 @@ mod tests {
         assert_eq!((record.flags(), record.segments()), (1 << 31, 1 << 63));
         assert!((record.mood() + 0.5).abs() < 1e-3);
         assert_eq!(record.seen(), Some(seen));
-        assert_eq!(record.stay(), Some(stay));
+        assert_eq!((record.stay(), record.counted_in()), (Some(stay), None));
+        record.set_counted(true);
+        assert_eq!((record.seen(), record.stay()), (Some(seen), Some(stay)));
+        assert_eq!(record.counted_in(), Some(7));
         assert_eq!(record.dwell_s(Timestamp::from_millis(110 * STEP_MS)), 5);
         assert_eq!((record.text(7), record.number(7)), (9, 2.5));
         assert_eq!(record.tags().collect::<Vec<_>>(), [0, u32::MAX - 1, 5, 6, 7]);
@@ -440,6 +443,7 @@ mod tests {
             (record.seen().and_then(|seen| seen.zone), record.lapsed_in()),
             (None, Some(7))
         );
+        assert_eq!(record.counted_in(), None);
         record.clear_seen();
         assert_eq!((record.seen(), record.lapsed_in(), record.stay()), (None, None, None));
         assert_eq!(record.leading(), Some(0), "nothing of the day is left");

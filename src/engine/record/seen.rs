@@ -12,6 +12,7 @@ const CONFIDENCE_AT: u32 = 16;
 const LEADING_AT: u32 = 24;
 const LEADING_BITS: u64 = 0b111 << LEADING_AT;
 const DWELL_BIT: u64 = 1 << 27;
+const COUNTED_BIT: u64 = 1 << 28;
 
 /// Where a person was last seen to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,7 +62,21 @@ impl Record {
         })
     }
 
-    /// Sets where the person is, and the stay that it belongs to; `None`: outside every zone.
+    /// The zone whose crowd counts the person.
+    #[must_use]
+    pub const fn counted_in(&self) -> Option<u16> {
+        if self.words[3] & COUNTED_BIT == 0 {
+            return None;
+        }
+        (self.words[3] as u16).checked_sub(1)
+    }
+
+    /// Says whether the crowd of the zone they are in counts the person; until [`Record::set_seen`].
+    pub const fn set_counted(&mut self, is_counted: bool) {
+        self.words[3] = self.words[3] & !COUNTED_BIT | if is_counted { COUNTED_BIT } else { 0 };
+    }
+
+    /// Sets where the person is, and the stay that it belongs to; `None`: outside every zone. No crowd counts them by it.
     pub fn set_seen(&mut self, seen: &Seen, stay: Option<&Stay>) {
         let zone = seen.zone.map_or(0, |zone| u64::from(zone) + 1);
         let entered = stay.map_or(seen.step, |stay| stay.entered);

@@ -14,8 +14,10 @@ const TAGS_PER_PERSON_MAX: usize = 5;
 const RECENT_STEPS: u32 = 8;
 /// For so many steps the tag of several that leads says where the person is, although another is heard later.
 const LEADS_FOR_STEPS: u32 = 8;
+/// So near, in metres, every hub hears a tag.
+const SHOULD_HEAR_M: f32 = 8.0;
 /// Sightings that are remembered of a tag.
-const HEARD_LEN_MAX: usize = 64;
+const HEARD_LEN_MAX: usize = 512;
 
 /// Somebody with an account.
 pub(crate) struct Who {
@@ -227,8 +229,39 @@ impl People {
     }
 
     /// How many are counted in a zone.
-    pub(crate) fn in_zone(&self, zone: ZoneIx) -> usize {
-        self.who.iter().filter(|who| who.zone == Some(zone)).count()
+    pub(crate) fn counted_in(&self, engine: &Engine, zone: ZoneIx) -> usize {
+        let there = self.who.iter().filter(|who| who.zone == Some(zone));
+        there.filter(|who| engine.is_counted(who.slot)).count()
+    }
+
+    /// Nobody is counted anywhere of whom one hub alone has told, although another near them has lived all the time and
+    /// should hear them.
+    pub(crate) fn check_counted(
+        &self,
+        engine: &Engine,
+        spec: &Spec,
+        now: Timestamp,
+        has_lived: impl Fn(HubIx) -> bool,
+    ) {
+        for (number, who) in self.who.iter().enumerate() {
+            let carried = self.tags.iter().filter(|tag| tag.owner == Some(number));
+            let mut hearers: Vec<HubIx> = carried.flat_map(|tag| &tag.heard).map(|(hub, _)| *hub).collect();
+            hearers.sort_unstable();
+            hearers.dedup();
+            let (Some(position), [alone]) = (engine.position(now, who.slot), hearers.as_slice()) else {
+                continue;
+            };
+            let should_hear = |(ix, hub): (u16, &nextbest_venue::Hub)| {
+                let away_m = (hub.at.east_m - position.east_m).hypot(hub.at.north_m - position.north_m);
+                HubIx(ix) != *alone && hub.level == position.level && away_m < SHOULD_HEAR_M && has_lived(HubIx(ix))
+            };
+            let is_told_by_one = (0..).zip(&spec.venue.hubs).any(should_hear);
+            assert!(
+                !(is_told_by_one && engine.is_counted(who.slot)),
+                "counted by the word of hub {} alone",
+                alone.0
+            );
+        }
     }
 
     /// How many tags are registered.
