@@ -22,6 +22,7 @@ use tokio::time::sleep;
 
 use super::app_worker::AppWorker;
 use super::closing;
+use super::leaving::Owed;
 use super::metrics::Counter;
 use super::push;
 use super::request_stream::RequestStream;
@@ -34,8 +35,8 @@ const HELLO_WAIT: Duration = Duration::from_secs(5);
 const DATAGRAM_ROOM_MAX: usize = 4 * 1_024;
 
 /// Serves one app until its connection ends.
-pub(super) async fn run(worker: Rc<AppWorker>, connection: Connection) {
-    let session = Rc::new(Session::new(worker, connection));
+pub(super) async fn run(worker: Rc<AppWorker>, connection: Connection, owed: Rc<Owed>) {
+    let session = Rc::new(Session::new(worker, connection, owed));
     let error = serve(&session).await;
     if let Some(error) = error {
         session.worker.shared.metrics.count_error(error.code());

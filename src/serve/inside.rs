@@ -81,11 +81,11 @@ impl Inside {
             apps.held_bytes_max,
         );
         let app_worker = Rc::new(app_worker);
-        let hubs = hub_listener.run(settings.drain_wait, move |connection| {
+        let hubs = hub_listener.run(settings.drain_wait, move |connection, _owed| {
             hub_session::run(Rc::clone(&hub_worker), connection)
         });
-        let apps = app_listener.run(settings.drain_wait, move |connection| {
-            app_session::run(Rc::clone(&app_worker), connection)
+        let apps = app_listener.run(settings.drain_wait, move |connection, owed| {
+            app_session::run(Rc::clone(&app_worker), connection, owed)
         });
         Ok(Self {
             metrics: Arc::clone(&shared.metrics),
@@ -101,7 +101,7 @@ impl Inside {
         &self.metrics
     }
 
-    /// Tells every peer to go, waits for them as long as the settings say, and closes.
+    /// Tells every peer to go, finishes what is under way, as long as the settings say, and closes.
     pub async fn drain(mut self) {
         let _nobody_listens = self.stage.send(Stage::Draining);
         for listener in self.listeners.drain(..) {

@@ -5,7 +5,7 @@
 //! shown to who comes next.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use nextbest_proto::v1::{self, ErrorCode};
 use quinn::{Connecting, Connection, Incoming, ServerConfig};
-use tokio::task::spawn_local;
+use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use super::access::Access;
 use super::admission::{Admission, Verdict};
 use super::closing::{close, close_code};
 use super::endpoint::{LiveEndpoint, Next, REBUILD_WAIT, Source, Wrap};
+use super::leaving::{Owed, leave};
 use super::metrics::{Counter, Gauge, Metrics};
 use super::overload::{ProbedSocket, SideOf, Step};
 use super::shared::{Shared, Stage};
@@ -29,8 +30,8 @@ use super::transport::Limits;
 
 /// How long a handshake may take.
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(5);
-/// How long peers may take to hear that they were closed.
-const CLOSE_WAIT: Duration = Duration::from_secs(1);
+/// How long peers may take to hear that they were closed. Each is told at once; who sends on meanwhile is told again.
+const CLOSE_WAIT: Duration = Duration::from_millis(100);
 /// Bytes that the system keeps for a listener until it is read: one scheduling delay of a full stadium. The system
 /// may give less.
 const SOCKET_BUFFER_BYTES: usize = 4 * 1_024 * 1_024;
@@ -48,6 +49,11 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
+/// What serves a connection: it is given the connection, and notes there what it owes.
+pub(super) trait Serve<F>: Fn(Connection, Rc<Owed>) -> F + Clone + 'static {}
+
+impl<F, S: Fn(Connection, Rc<Owed>) -> F + Clone + 'static> Serve<F> for S {}
+
 /// One listener.
 pub(super) struct Listener {
     live: LiveEndpoint,
@@ -57,8 +63,11 @@ pub(super) struct Listener {
     of: Gauge,
     side: SideOf,
     handshakes: Rc<RefCell<Admission>>,
-    open: Rc<RefCell<HashMap<usize, Connection>>>,
+    open: Open,
 }
+
+/// The connections that are served, in the order in which they came, and what each is owed.
+type Open = Rc<RefCell<BTreeMap<u64, (Connection, Rc<Owed>)>>>;
 
 impl Listener {
     /// A listener for hubs or apps, as `of` says. Runs inside the thread's runtime.
@@ -84,8 +93,8 @@ impl Listener {
         })
     }
 
-    /// Serves until the gateway drains and `drain_wait` has passed, or nobody is left.
-    pub(super) async fn run<F>(mut self, drain_wait: Duration, serve: impl Fn(Connection) -> F + Clone + 'static)
+    /// Serves until the gateway drains, and everybody has what they are owed or `drain_wait` has passed.
+    pub(super) async fn run<F>(mut self, drain_wait: Duration, serve: impl Serve<F>)
     where
         F: Future<Output = ()> + 'static,
     {
@@ -109,7 +118,7 @@ impl Listener {
                 Next::Closed => break,
             }
         }
-        let _left = timeout(drain_wait, self.refuse_until_idle()).await;
+        let _left = timeout(drain_wait, self.refuse_until_left()).await;
         let error = v1::Error::new(ErrorCode::Draining);
         self.live.close(close_code(&error), error.sentence.as_bytes());
         let _told = timeout(CLOSE_WAIT, self.live.wait_idle()).await;
@@ -120,7 +129,7 @@ impl Listener {
         self.shared.metrics.count(Counter::EndpointRebuilt);
         tracing::error!("a QUIC endpoint has died and is built again");
         let error = v1::Error::new(ErrorCode::Internal);
-        for connection in self.open.borrow().values() {
+        for (connection, _) in self.open.borrow().values() {
             close(connection, &error);
         }
         sleep(REBUILD_WAIT).await;
@@ -130,20 +139,25 @@ impl Listener {
         }
     }
 
-    async fn refuse_until_idle(&self) {
+    /// Lets those go who are served, and nobody in.
+    async fn refuse_until_left(&self) {
         let refuse = async {
             while let Next::Incoming(incoming) = self.live.next().await {
                 self.live.refuse(incoming);
             }
         };
+        let mut leaving = JoinSet::new();
+        for (connection, owed) in self.open.borrow().values() {
+            leaving.spawn_local(leave(connection.clone(), Rc::clone(owed)));
+        }
         tokio::select! {
             biased;
-            () = self.live.wait_idle() => {}
+            _all = leaving.join_all() => {}
             () = refuse => {}
         }
     }
 
-    fn admit<F>(&self, incoming: Incoming, serve: impl Fn(Connection) -> F + 'static)
+    fn admit<F>(&self, incoming: Incoming, serve: impl Serve<F>)
     where
         F: Future<Output = ()> + 'static,
     {
@@ -176,7 +190,7 @@ impl Listener {
         }
     }
 
-    fn accept<F>(&self, incoming: Incoming, from: IpAddr, serve: impl Fn(Connection) -> F + 'static)
+    fn accept<F>(&self, incoming: Incoming, from: IpAddr, serve: impl Serve<F>)
     where
         F: Future<Output = ()> + 'static,
     {
@@ -199,12 +213,13 @@ impl Listener {
                 return metrics.count(Counter::HandshakeFailed);
             };
             metrics.count(connected);
-            let _open = Served::start(metrics, of, open, &connection);
+            let owed = Rc::new(Owed::default());
+            let _open = Served::start(metrics, of, open, &connection, &owed);
             tokio::select! {
                 biased;
                 // Nobody drives it any more: what its streams wait for never comes.
                 () = fate.over() => close(&connection, &v1::Error::new(ErrorCode::Internal)),
-                () = serve(connection.clone()) => {}
+                () = serve(connection.clone(), owed) => {}
             }
         });
     }
@@ -249,20 +264,15 @@ impl Drop for UnderWay {
 struct Served {
     metrics: Arc<Metrics>,
     of: Gauge,
-    open: Rc<RefCell<HashMap<usize, Connection>>>,
-    id: usize,
+    open: Open,
+    id: u64,
 }
 
 impl Served {
-    fn start(
-        metrics: Arc<Metrics>,
-        of: Gauge,
-        open: Rc<RefCell<HashMap<usize, Connection>>>,
-        connection: &Connection,
-    ) -> Self {
+    fn start(metrics: Arc<Metrics>, of: Gauge, open: Open, connection: &Connection, owed: &Rc<Owed>) -> Self {
         metrics.shift(of, 1);
-        let id = connection.stable_id();
-        open.borrow_mut().insert(id, connection.clone());
+        let id = open.borrow().last_key_value().map_or(0, |(last, _)| last + 1);
+        open.borrow_mut().insert(id, (connection.clone(), Rc::clone(owed)));
         Self { metrics, of, open, id }
     }
 }

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Each thread has a runtime of its own and a session never leaves its thread. Starting binds every socket first,
-//! so that an address in use is an error and not a surprise; stopping says so to every peer, waits a moment, and
-//! closes. Reading order: [`Gateway`] here, then `listener`, `hub_session`, `app_session`.
+//! so that an address in use is an error and not a surprise; stopping says so to every peer, finishes what is under
+//! way, and closes. Reading order: [`Gateway`] here, then `listener`, `hub_session`, `app_session`.
 
 pub mod access;
 pub mod admin;
@@ -42,6 +42,7 @@ pub mod key_maker;
 pub mod keys;
 mod latency;
 mod learning;
+mod leaving;
 mod listener;
 pub mod metrics;
 pub mod overload;
@@ -116,7 +117,7 @@ pub struct GatewaySettings {
     pub identities: IdentityLimits,
     /// Never sleep on the apps' thread: costs a core, saves the wake-up of each query.
     pub busy_poll: bool,
-    /// How long peers may take to leave when the gateway stops. At most [`DRAIN_WAIT_MAX`].
+    /// How long answers that are under way may take when the gateway stops. At most [`DRAIN_WAIT_MAX`].
     pub drain_wait: Duration,
     /// The doors for other makers' hubs; by default all are shut.
     pub doors: DoorsSettings,
@@ -141,7 +142,7 @@ pub type TestSockets = (fn(TestSocket) -> TestSocket, fn(TestSocket) -> TestSock
 /// A socket of a QUIC endpoint.
 pub type TestSocket = Arc<dyn quinn::AsyncUdpSocket>;
 
-/// Longest wait for peers to leave, so that a stop takes five seconds at most.
+/// Longest wait for answers that are under way, so that a stop takes five seconds at most.
 pub const DRAIN_WAIT_MAX: Duration = Duration::from_millis(2_500);
 
 impl Default for GatewaySettings {
@@ -399,8 +400,8 @@ impl Gateway {
         taken.map(|_number| ())
     }
 
-    /// Tells every peer to go, waits for them as long as the settings say, and closes. Blocks for five seconds at
-    /// most; call it outside of a runtime, or from a thread that may block.
+    /// Tells every peer to go, finishes what is under way, as long as the settings say, and closes. Blocks for five
+    /// seconds at most; call it outside of a runtime, or from a thread that may block.
     pub fn stop(mut self) {
         let _nobody_listens = self.stage.send(Stage::Draining);
         for thread in self.threads.drain(..) {
@@ -426,7 +427,7 @@ impl Gateway {
             tokio::task::spawn_local(overload::beat(Arc::clone(&shared), Beat::Hubs));
             tokio::task::spawn_local(ticking::run(shared));
             tokio::task::spawn_local(hub_worker::close_refused(Rc::clone(&worker)));
-            Ok(listener.run(drain_wait, move |connection| {
+            Ok(listener.run(drain_wait, move |connection, _owed| {
                 hub_session::run(Rc::clone(&worker), connection)
             }))
         })
@@ -439,16 +440,15 @@ impl Gateway {
         socket: UdpSocket,
     ) -> Result<(), StartError> {
         let (shared, apps, query_cost) = (Arc::clone(shared), settings.apps, settings.test_query_cost);
-        let identities = settings.identities;
-        let drain_wait = settings.drain_wait.min(DRAIN_WAIT_MAX);
+        let (identities, drain_wait) = (settings.identities, settings.drain_wait.min(DRAIN_WAIT_MAX));
         let test_socket = settings.test_sockets.map(|(apps, _)| apps);
         self.thread("apps", settings.busy_poll, move || {
             let source = Source::Machine(socket, test_socket);
             let listener = Listener::new(Arc::clone(&shared), source, apps, Gauge::Apps)?;
             tokio::task::spawn_local(overload::beat(Arc::clone(&shared), Beat::Apps));
             let worker = Rc::new(AppWorker::new(shared, query_cost, identities, apps.held_bytes_max));
-            Ok(listener.run(drain_wait, move |connection| {
-                app_session::run(Rc::clone(&worker), connection)
+            Ok(listener.run(drain_wait, move |connection, owed| {
+                app_session::run(Rc::clone(&worker), connection, owed)
             }))
         })
     }

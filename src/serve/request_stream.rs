@@ -188,6 +188,7 @@ impl RequestStream {
                     match self.session.answer_frame(came, frame, &mut self.out) {
                         Then::Next => {}
                         Then::AwaitDurable(waiting) => {
+                            let _owing = self.session.owed.begin();
                             self.flush().await?;
                             self.session.acknowledge(waiting, &mut self.out).await;
                             self.session.worker.shared.overload.apps.backlog.turn_begins();

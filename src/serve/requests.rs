@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use super::app_worker::AppWorker;
 use super::durable::Until;
 use super::held::Held;
+use super::leaving::Owed;
 use super::metrics::Counter;
 use super::overload::{RETRY_AFTER_MS, Step};
 use super::presence_watch::PresenceWatch;
@@ -48,6 +49,8 @@ pub(super) struct Session {
     broken_streams: Cell<u32>,
     pub(super) streams: StreamWatch,
     pub(super) held: Held,
+    /// What a gateway that stops waits for.
+    pub(super) owed: Rc<Owed>,
 }
 
 /// What to do after a request.
@@ -68,7 +71,7 @@ pub(super) struct Waiting {
 }
 
 impl Session {
-    pub(super) fn new(worker: Rc<AppWorker>, connection: Connection) -> Self {
+    pub(super) fn new(worker: Rc<AppWorker>, connection: Connection, owed: Rc<Owed>) -> Self {
         Self {
             streams: StreamWatch::new(worker.shared.clock.now()),
             held: Held::new(&worker.pool),
@@ -78,6 +81,7 @@ impl Session {
             presence_watch: PresenceWatch::default(),
             speaker: RefCell::default(),
             broken_streams: Cell::new(0),
+            owed,
         }
     }
 

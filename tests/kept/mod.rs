@@ -46,6 +46,8 @@ pub(crate) struct How {
     pub(crate) threads: Option<usize>,
     /// Where operators look; anywhere by default.
     pub(crate) http: Option<SocketAddr>,
+    /// How long a stop waits for what is under way; not at all by default.
+    pub(crate) drain_wait: Duration,
 }
 
 impl Kept {
@@ -59,7 +61,7 @@ impl Kept {
         let engine = Arc::new(Engine::new(Generation::build(spec).unwrap()).unwrap());
         let settings = GatewaySettings {
             http: Some(how.http.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))),
-            drain_wait: Duration::ZERO,
+            drain_wait: how.drain_wait,
             // Tests share their machine with each other.
             patience: 1_000,
             ..GatewaySettings::default()
@@ -75,17 +77,18 @@ impl Kept {
 
     /// A session that speaks for everybody.
     pub(crate) async fn till(&self) -> AppSession {
-        self.session(&token("till", Role::Service)).await
+        self.session("till", Role::Service).await
     }
 
-    /// A customer's own session.
+    /// A customer's own session, which listens to pushes.
     pub(crate) async fn phone(&self, customer: &str) -> AppSession {
-        self.session(&token(customer, Role::Customer)).await
+        self.session(customer, Role::Customer).await
     }
 
-    async fn session(&self, token: &str) -> AppSession {
+    async fn session(&self, subject: &str, role: Role) -> AppSession {
         let hello = AppHelloSettings {
-            token: token.to_owned(),
+            token: token(subject, role),
+            subscribe: role == Role::Customer,
             ..AppHelloSettings::default()
         };
         let trust = Trust::from_der(&keys().authority().unwrap()).unwrap();
