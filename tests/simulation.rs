@@ -23,7 +23,7 @@ use rand_chacha::ChaCha8Rng;
 
 use reference::{House, Person};
 use support::small;
-use support::world::{Heard, Said, World, signal, tag_id};
+use support::world::{Heard, Said, SaidAnswer, World, signal, tag_id};
 
 /// The seeds that are tried.
 const SEEDS: u64 = 40;
@@ -292,6 +292,7 @@ fn ask_both(
         place: answer.place.clone(),
         walk_s: answer.walk_s,
         wait_s: answer.wait_s,
+        is_crowd_stale: answer.reasons.contains(&Reason::CrowdStale),
         priority: answer.priority,
     });
     assert_eq!(best, expected, "to who wants {want:?}: {person:?} in {house:?}");
@@ -450,6 +451,52 @@ fn a_dead_hub_makes_a_zone_unknown_and_nobody_is_sent_on_what_was_known() {
             Some(venue.places[stand.index()].id.as_str()),
             "other queues are known: {said:?}"
         );
+    });
+}
+
+#[test]
+fn a_queue_that_nobody_has_seen_for_thirty_seconds_is_not_used_and_the_answer_says_so() {
+    for_each_seed("stadium", |spec, rng| {
+        let mut spec = spec.clone();
+        // So patient with its hubs that only the age of the count can matter.
+        spec.settings.hub_dead_after_ms = 600_000;
+        let mut world = World::new(spec);
+        let customer = world.customer("ada", Some(0));
+        let start = any_place(&world, rng);
+        world.stay_at(0, start, 4);
+        let said = world.want(customer, "food");
+        let venue = std::sync::Arc::clone(world.generation.venue());
+        let stand = said.place().and_then(|id| venue.place_by_id(id));
+        let Some(zone) = stand.and_then(|stand| venue.places[stand.index()].queue_zone) else {
+            return;
+        };
+        for (hub, of) in (0_u16..).zip(&venue.hubs) {
+            if of.zones.contains(&zone) {
+                world.kill(HubIx(hub));
+            }
+        }
+        let killed_ms = world.now_ms;
+        let mut ages = [0, 0];
+        while world.now_ms < killed_ms + 40_000 {
+            world.stay_at(0, start, 4);
+            let (said, age_ms) = (world.want(customer, "food"), world.now_ms - killed_ms);
+            let is_said = |answer: &SaidAnswer| answer.reasons.contains(&Reason::CrowdStale);
+            let is_stale = said.answers.first().is_some_and(is_said);
+            if age_ms < 29_000 {
+                assert!(
+                    !is_stale && world.engine.occupancy(zone).is_some(),
+                    "{age_ms} ms: {said:?}"
+                );
+            }
+            if age_ms > 31_000 {
+                assert!(
+                    is_stale && world.engine.occupancy(zone).is_none(),
+                    "{age_ms} ms: {said:?}"
+                );
+            }
+            ages[usize::from(is_stale)] += 1;
+        }
+        assert!(ages.iter().all(|&seen| seen > 5), "{ages:?}");
     });
 }
 

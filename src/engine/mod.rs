@@ -329,10 +329,10 @@ impl Engine {
         let minute = time.minute_of_day.map_or(MINUTE_UNKNOWN, u32::from);
         self.minute_of_day.store(minute, Ordering::Relaxed);
         let generation = self.generation.load();
-        let dead_after_ms = generation.settings().hub_dead_after_ms;
+        let old_after_ms = generation.settings().hub_dead_after_ms.min(crowd::CROWD_AGE_MS_MAX);
         self.hubs.on_tick(now);
         self.hubs
-            .for_each_zone(now, dead_after_ms, |zone, is_seen| self.crowd.set_seen(zone, is_seen));
+            .for_each_zone(now, old_after_ms, |zone, is_seen| self.crowd.set_seen(zone, is_seen));
         self.identities.tick(now);
         self.lapse_watches(now);
         self.sweep(now, &generation, on_change);

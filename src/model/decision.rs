@@ -142,6 +142,8 @@ pub enum Reason {
     LeastWaitPositionUnknown = 4,
     /// Its message is not in the language that was asked for.
     FallbackLanguage = 5,
+    /// A queue was left out of the choice of its place, because what was counted of it is too old.
+    CrowdStale = 6,
     /// Nobody knows where the person is.
     PositionUnknown = 16,
     /// The last position is too old to be used.
@@ -179,12 +181,13 @@ pub enum Reason {
 }
 
 /// Every reason, in the order of their numbers.
-const ALL: [Reason; 22] = [
+const ALL: [Reason; 23] = [
     Reason::HighestPriority,
     Reason::LeastWalkAndWait,
     Reason::NearestQueuesUnknown,
     Reason::LeastWaitPositionUnknown,
     Reason::FallbackLanguage,
+    Reason::CrowdStale,
     Reason::PositionUnknown,
     Reason::PositionStale,
     Reason::CustomerUnknown,

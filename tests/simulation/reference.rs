@@ -46,6 +46,7 @@ pub(crate) struct Best {
     pub(crate) place: Option<String>,
     pub(crate) walk_s: Option<u32>,
     pub(crate) wait_s: Option<u32>,
+    pub(crate) is_crowd_stale: bool,
     pub(crate) priority: u32,
 }
 
@@ -55,6 +56,8 @@ struct Way {
     place: PlaceIx,
     walk_s: Option<u32>,
     wait_s: Option<u32>,
+    /// Of any place that might have been chosen.
+    is_crowd_stale: bool,
 }
 
 impl Way {
@@ -332,6 +335,7 @@ impl Person {
             place: way.map(|way| spec.venue.places[way.place.index()].id.clone()),
             walk_s: way.and_then(|way| way.walk_s),
             wait_s: way.and_then(|way| way.wait_s),
+            is_crowd_stale: way.is_some_and(|way| way.is_crowd_stale),
             priority: factors.priority().to_bits(),
         })
     }
@@ -352,6 +356,7 @@ impl Person {
 
     /// The least walk and wait over all places that serve; known queues come before unknown ones.
     fn way(&self, engine: &Engine, generation: &Generation, house: &House, action: &ActionSpec) -> Option<Way> {
+        let places = &generation.venue().places;
         let serves = |place: &PlaceIx| {
             let is_sold_out = |want: &u16| house.sold_out.contains(&(*place, *want));
             !house.closed.contains(place) && (action.wants.is_empty() || !action.wants.iter().all(is_sold_out))
@@ -366,10 +371,18 @@ impl Person {
                 place: *place,
                 walk_s,
                 wait_s: queue.queue.wait_s,
+                is_crowd_stale: queue.queue.wait_s.is_none() && places[place.index()].queue_zone.is_some(),
             })
         };
-        let ways = action.places.iter().filter(|place| serves(place)).filter_map(way);
-        ways.min_by_key(|way| (way.wait_s.is_none(), way.total_s()))
+        let ways: Vec<_> = action
+            .places
+            .iter()
+            .filter(|place| serves(place))
+            .filter_map(way)
+            .collect();
+        let is_crowd_stale = ways.iter().any(|way| way.is_crowd_stale);
+        let best = ways.into_iter().min_by_key(|way| (way.wait_s.is_none(), way.total_s()));
+        best.map(|way| Way { is_crowd_stale, ..way })
     }
 
     /// Seconds to walk to a place from where the person is.

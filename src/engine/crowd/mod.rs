@@ -6,8 +6,9 @@
 //! first-come-first-served queue with `c` servers in heavy traffic). The time `s` of a service starts with what the map
 //! says and follows what the tills report while all servers are busy.
 //!
-//! A zone whose hubs are all dead is unknown, not empty: its queue gives no wait. Everything is an atomic, written
-//! when somebody moves, so that a decide only reads.
+//! A zone whose hubs are all dead, or were heard more than [`CROWD_AGE_MS_MAX`] ago, is unknown, not empty: its queue gives no
+//! wait, and an answer that it counts for says so. Everything is an atomic, written when somebody moves, so that a decide
+//! only reads.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -51,6 +52,9 @@ pub struct PlaceState {
     pub service_s: f32,
 }
 
+/// Longest that a count is used after the hubs that see its zone were heard last, however patient a pack is with its hubs.
+/// Milliseconds.
+pub const CROWD_AGE_MS_MAX: u32 = 30_000;
 /// A wait that nobody knows.
 const UNKNOWN: u32 = u32::MAX;
 /// Weight of the newest service when its duration is learned: about the last 20 services count.
@@ -198,6 +202,14 @@ impl Crowd {
     pub fn wait_s(&self, place_ix: u16) -> Option<u32> {
         let wait_s = self.places.get(usize::from(place_ix))?.wait_s.load(Ordering::Relaxed);
         (wait_s != UNKNOWN).then_some(wait_s)
+    }
+
+    /// Whether a place has a queue of which nothing is known that is new enough.
+    #[must_use]
+    pub fn is_stale(&self, place_ix: u16) -> bool {
+        let place = self.places.get(usize::from(place_ix));
+        let queue = place.and_then(|place| self.zone(place.spec.queue_zone));
+        queue.is_some_and(|zone| !zone.is_seen.load(Ordering::Relaxed))
     }
 
     /// People in a zone; `None`: no hub sees it.

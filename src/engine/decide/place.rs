@@ -24,6 +24,8 @@ pub struct PlaceState {
     pub out_of_stock: u64,
     /// Seconds until somebody who joins its queue is served; `None`: not known.
     pub wait_s: Option<u32>,
+    /// Whether the queue is not known because what was counted of it is too old.
+    pub is_stale: bool,
 }
 
 /// The place that was chosen.
@@ -35,6 +37,8 @@ pub struct Chosen {
     pub walk_s: Option<u32>,
     /// Seconds to wait; `None`: the queue is not known.
     pub wait_s: Option<u32>,
+    /// Whether what was counted of a queue that counts here, of this place or of another one, is too old to be used.
+    pub is_crowd_stale: bool,
 }
 
 impl Chosen {
@@ -67,6 +71,7 @@ pub fn choose(
     walk_s: impl Fn(u16) -> Option<u32>,
 ) -> Result<Chosen, Reason> {
     let mut refusal = Reason::NoPlaceOpen;
+    let mut is_crowd_stale = false;
     let mut best: Option<((bool, u32), Chosen)> = None;
     for place in &set.places {
         let state = state(*place);
@@ -83,10 +88,12 @@ pub fn choose(
             refusal = Reason::NoPlaceReachable;
             continue;
         }
+        is_crowd_stale |= state.is_stale;
         let chosen = Chosen {
             place: *place,
             walk_s,
             wait_s: state.wait_s,
+            is_crowd_stale: false,
         };
         // A queue that nobody sees is no short queue: known ones come first.
         let is_unseen = chosen.wait_s.is_none() && !planted(Bug::UnseenQueueIsShort);
@@ -95,7 +102,7 @@ pub fn choose(
             best = Some((rank, chosen));
         }
     }
-    best.map(|(_, chosen)| chosen).ok_or(refusal)
+    best.map(|(_, best)| Chosen { is_crowd_stale, ..best }).ok_or(refusal)
 }
 
 #[cfg(test)]
@@ -106,6 +113,7 @@ mod tests {
         is_open: true,
         out_of_stock: 0,
         wait_s: Some(0),
+        is_stale: false,
     };
 
     fn set(places: &[u16]) -> PlaceSet {
@@ -175,5 +183,28 @@ mod tests {
             choose(&set(&[0, 1]), true, state, |_| Some(5)).map(|chosen| chosen.place),
             Ok(1)
         );
+    }
+
+    #[test]
+    fn a_queue_that_was_counted_too_long_ago_is_said_wherever_somebody_is_sent() {
+        let old = |is_open| {
+            move |place: u16| match place {
+                0 => PlaceState {
+                    is_open,
+                    wait_s: None,
+                    is_stale: true,
+                    ..OPEN
+                },
+                _ => OPEN,
+            }
+        };
+        let chosen = choose(&set(&[0, 1]), true, old(true), |_| Some(5)).unwrap();
+        assert_eq!(
+            (chosen.place, chosen.is_crowd_stale),
+            (1, true),
+            "it might have been shorter"
+        );
+        let chosen = choose(&set(&[0, 1]), true, old(false), |_| Some(5)).unwrap();
+        assert!(!chosen.is_crowd_stale, "nobody is sent to a closed place anyway");
     }
 }

@@ -96,10 +96,14 @@ impl Engine {
             .get(usize::from(set_ix))
             .ok_or(Reason::NoPlaceOpen)?;
         let zone = moment.seen.and_then(|seen| seen.zone);
-        let state = |place| PlaceState {
-            is_open: self.crowd.is_open(place),
-            out_of_stock: self.crowd.out_of_stock(place),
-            wait_s: self.crowd.wait_s(place),
+        let state = |place| {
+            let wait_s = self.crowd.wait_s(place);
+            PlaceState {
+                is_open: self.crowd.is_open(place),
+                out_of_stock: self.crowd.out_of_stock(place),
+                wait_s,
+                is_stale: wait_s.is_none() && self.crowd.is_stale(place),
+            }
         };
         let walk_s = |place| moment.generation.walk_s(zone?, place);
         *choice = Choice {

@@ -65,6 +65,9 @@ fn put<'a>(moment: &Moment<'a>, candidate: &Candidate, words: &Words, buffer: &'
     reasons.insert(Reason::HighestPriority);
     if let Some(place) = candidate.place {
         reasons.insert(place.reason());
+        if place.is_crowd_stale {
+            reasons.insert(Reason::CrowdStale);
+        }
     }
     if written_in != moment.locale {
         reasons.insert(Reason::FallbackLanguage);

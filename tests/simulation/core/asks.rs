@@ -60,6 +60,7 @@ fn check(sim: &mut Sim, number: usize, generation: &Generation, want: &str, said
         place: answer.place.clone(),
         walk_s: answer.walk_s,
         wait_s: answer.wait_s,
+        is_crowd_stale: answer.reasons.contains(&Reason::CrowdStale),
         priority: answer.priority,
     });
     assert_eq!(
