@@ -38,6 +38,8 @@
 //! # Ok::<(), nextbest_proto::frame::FrameError>(())
 //! ```
 #![no_std]
+// What transmitters and peers say is read here: an index that is out of range would be theirs to choose.
+#![warn(clippy::indexing_slicing)]
 
 extern crate alloc;
 

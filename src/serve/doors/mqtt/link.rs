@@ -189,7 +189,7 @@ impl<Role: RoleType> Link<Role> {
     fn fire(&mut self) {
         let now = Instant::now();
         for kind in [TimerKind::PingreqSend, TimerKind::PingreqRecv, TimerKind::PingrespRecv] {
-            let timer = &mut self.timers[place(kind)];
+            let timer = self.timer(kind);
             if timer.is_some_and(|at| at <= now) {
                 *timer = None;
                 let events = self.connection.notify_timer_fired(kind);
@@ -209,9 +209,9 @@ impl<Role: RoleType> Link<Role> {
                     self.output.extend_from_slice(&packet.to_continuous_buffer());
                 }
                 Event::RequestTimerReset { kind, duration_ms } => {
-                    self.timers[place(kind)] = Some(Instant::now() + Duration::from_millis(duration_ms));
+                    *self.timer(kind) = Some(Instant::now() + Duration::from_millis(duration_ms));
                 }
-                Event::RequestTimerCancel(kind) => self.timers[place(kind)] = None,
+                Event::RequestTimerCancel(kind) => *self.timer(kind) = None,
                 Event::NotifyError(MqttError::PacketTooLarge) => self.end = Some(LinkEnd::TooLong),
                 Event::NotifyError(error) => self.end = Some(LinkEnd::Protocol(error)),
                 Event::RequestClose => {
@@ -221,14 +221,15 @@ impl<Role: RoleType> Link<Role> {
             }
         }
     }
-}
 
-/// Where a timer is kept.
-const fn place(kind: TimerKind) -> usize {
-    match kind {
-        TimerKind::PingreqSend => 0,
-        TimerKind::PingreqRecv => 1,
-        TimerKind::PingrespRecv => 2,
+    /// Where a timer is kept.
+    const fn timer(&mut self, kind: TimerKind) -> &mut Option<Instant> {
+        let [send, received, response] = &mut self.timers;
+        match kind {
+            TimerKind::PingreqSend => send,
+            TimerKind::PingreqRecv => received,
+            TimerKind::PingrespRecv => response,
+        }
     }
 }
 
