@@ -28,19 +28,25 @@ use nextbest::serve::clock::unix_s;
 use nextbest::serve::metrics::Counter;
 use serde_json::Value;
 
+type Route = (&'static str, &'static str, [u16; 6]);
+
+const fn route(verb: &'static str, path: &'static str, expected: [u16; 6]) -> Route {
+    (verb, path, expected)
+}
+
 /// Route by route, what each role is told: viewer, marketer, approver, operator, agent, privacy officer.
-const EXPECTED: &[(&str, &str, [u16; 6])] = &[
-    ("GET", "/healthz", [200; 6]),
-    ("GET", "/readyz", [200; 6]),
-    ("GET", "/metrics", [200, 403, 403, 200, 403, 403]),
-    ("GET", "/v1/admin/whoami", [200; 6]),
-    ("GET", "/v1/admin/hubs", [200, 403, 403, 200, 403, 403]),
-    ("GET", "/v1/admin/changes", [403, 403, 403, 200, 403, 200]),
-    ("POST", "/v1/admin/revoke", [403, 403, 403, 200, 200, 200]),
-    ("POST", "/v1/admin/reload", [403, 403, 403, 200, 403, 403]),
-    ("POST", "/v1/admin/person/export", [403, 403, 403, 403, 403, 200]),
-    ("POST", "/v1/admin/person/erase", [403, 403, 403, 403, 403, 200]),
-    ("GET", "/v1/admin/erasures", [403, 403, 403, 403, 403, 200]),
+const EXPECTED: &[Route] = &[
+    route("GET", "/healthz", [200; 6]),
+    route("GET", "/readyz", [200; 6]),
+    route("GET", "/metrics", [200, 403, 403, 200, 403, 403]),
+    route("GET", "/v1/admin/whoami", [200; 6]),
+    route("GET", "/v1/admin/hubs", [200, 403, 403, 200, 403, 403]),
+    route("GET", "/v1/admin/changes", [403, 403, 403, 200, 403, 200]),
+    route("POST", "/v1/admin/revoke", [403, 403, 403, 200, 200, 200]),
+    route("POST", "/v1/admin/reload", [403, 403, 403, 200, 403, 403]),
+    route("POST", "/v1/admin/person/export", [403, 403, 403, 403, 403, 200]),
+    route("POST", "/v1/admin/person/erase", [403, 403, 403, 403, 403, 200]),
+    route("GET", "/v1/admin/erasures", [403, 403, 403, 403, 403, 200]),
 ];
 
 /// A body that a route takes from everybody who may ask it.
@@ -117,43 +123,50 @@ fn strangers(house: &House) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A path that is no route.
+const fn path(path: &str) -> &str {
+    path
+}
+
+/// Headers that prove nobody, and a path to try them at.
+fn heads(headers: impl Into<String>, path: &str) -> (String, String) {
+    (headers.into(), path.to_owned())
+}
+
 #[tokio::test]
 async fn paths_queries_and_headers_open_nothing() {
     let house = open();
     let operator = house.staff("ops", AdminRole::Operator);
     for path in [
-        "/v1/admin",
-        "/v1/admin/",
-        "/v1/admin/hubs/",
-        "//v1/admin/hubs",
-        "/v1/admin/../admin/hubs",
-        "/v1/admin/%68ubs",
-        "/V1/ADMIN/HUBS",
-        "/healthz/../v1/admin/hubs",
+        path("/v1/admin"),
+        path("/v1/admin/"),
+        path("/v1/admin/hubs/"),
+        path("//v1/admin/hubs"),
+        path("/v1/admin/../admin/hubs"),
+        path("/v1/admin/%68ubs"),
+        path("/V1/ADMIN/HUBS"),
+        path("/healthz/../v1/admin/hubs"),
     ] {
         assert_eq!(house.ask("GET", path, &operator, "").await.0, 404, "{path}");
     }
     let admin = house.gateway.admin_addr().unwrap();
     for (headers, path) in [
-        (format!("authorization: bearer {operator}\r\n"), "/v1/admin/hubs"),
-        (format!("authorization: Basic {operator}\r\n"), "/v1/admin/hubs"),
-        (format!("authorization: Bearer  {operator}\r\n"), "/v1/admin/hubs"),
-        (
+        heads(format!("authorization: bearer {operator}\r\n"), "/v1/admin/hubs"),
+        heads(format!("authorization: Basic {operator}\r\n"), "/v1/admin/hubs"),
+        heads(format!("authorization: Bearer  {operator}\r\n"), "/v1/admin/hubs"),
+        heads(
             format!("authorization: Bearer {operator}\r\nauthorization: Bearer x\r\n"),
             "/v1/admin/hubs",
         ),
-        (
+        heads(
             format!("x-http-method-override: GET\r\ncookie: token={operator}\r\n"),
             "/v1/admin/hubs",
         ),
-        (
+        heads(
             "x-role: operator\r\nx-forwarded-user: ops\r\n".to_owned(),
             "/v1/admin/hubs",
         ),
-        (
-            String::new(),
-            &format!("/v1/admin/hubs?token={operator}&role=operator")[..],
-        ),
+        heads(String::new(), &format!("/v1/admin/hubs?token={operator}&role=operator")),
     ] {
         let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n");
         let (status, answer) = house.ask_raw(admin, request).await;
@@ -163,35 +176,40 @@ async fn paths_queries_and_headers_open_nothing() {
     assert_eq!(house.ask("POST", "/v1/admin/reload", &operator, &large).await.0, 413);
 }
 
+/// What an agent's body is answered with.
+const fn body_is(body: &str, expected: u16) -> (&str, u16) {
+    (body, expected)
+}
+
 #[tokio::test]
 async fn a_body_gives_no_role_and_names_no_field_of_others() {
     let house = open();
     let staff = staff(&house);
     for (body, expected) in [
-        (r#"{"why":"x","role":"operator"}"#, 400),
-        (r#"{"why":"x","who":"ops","subject":"ada"}"#, 400),
-        (r#"{"subject":"ada"}"#, 400),
-        (r#"{"customer":"ada","why":" "}"#, 400),
-        (r#"{"why":"x"}"#, 400),
-        (r#"{"subject":"ada","hub":"hub-west","why":"x"}"#, 400),
-        (r#"{"hub":"hub-west","until_unix_s":1,"why":"x"}"#, 400),
-        (r#"{"subject":"ada","subject":"ben","why":"x"}"#, 400),
-        (r#"{"subject":7,"why":"x"}"#, 400),
-        (r#"{"subject":"ada\nhub hub-west","why":"x"}"#, 400),
-        (r#"{"certificate":"no number","why":"x"}"#, 400),
-        (r#"[]"#, 400),
-        ("", 400),
-        ("{", 400),
-        (r#"{"certificate":"0","why":"x"}"#, 400),
-        (r#"{"customer":"ada","until_unix_s":1,"why":"lost phone"}"#, 200),
-        (
+        body_is(r#"{"why":"x","role":"operator"}"#, 400),
+        body_is(r#"{"why":"x","who":"ops","subject":"ada"}"#, 400),
+        body_is(r#"{"subject":"ada"}"#, 400),
+        body_is(r#"{"customer":"ada","why":" "}"#, 400),
+        body_is(r#"{"why":"x"}"#, 400),
+        body_is(r#"{"subject":"ada","hub":"hub-west","why":"x"}"#, 400),
+        body_is(r#"{"hub":"hub-west","until_unix_s":1,"why":"x"}"#, 400),
+        body_is(r#"{"subject":"ada","subject":"ben","why":"x"}"#, 400),
+        body_is(r#"{"subject":7,"why":"x"}"#, 400),
+        body_is(r#"{"subject":"ada\nhub hub-west","why":"x"}"#, 400),
+        body_is(r#"{"certificate":"no number","why":"x"}"#, 400),
+        body_is(r#"[]"#, 400),
+        body_is("", 400),
+        body_is("{", 400),
+        body_is(r#"{"certificate":"0","why":"x"}"#, 400),
+        body_is(r#"{"customer":"ada","until_unix_s":1,"why":"lost phone"}"#, 200),
+        body_is(
             r#"{"customer":"ada","until_unix_s":99999999999,"why":"lost phone"}"#,
             403,
         ),
-        (r#"{"subject":"service","until_unix_s":1,"why":"x"}"#, 403),
-        (r#"{"token":"Jv3cN0mYt8r2Qw5sKx1ZzA","why":"x"}"#, 403),
-        (r#"{"hub":"hub-nowhere","why":"x"}"#, 403),
-        (r#"{"certificate":"3f","why":"x"}"#, 403),
+        body_is(r#"{"subject":"service","until_unix_s":1,"why":"x"}"#, 403),
+        body_is(r#"{"token":"Jv3cN0mYt8r2Qw5sKx1ZzA","why":"x"}"#, 403),
+        body_is(r#"{"hub":"hub-nowhere","why":"x"}"#, 403),
+        body_is(r#"{"certificate":"3f","why":"x"}"#, 403),
     ] {
         let (status, answer) = house
             .ask("POST", "/v1/admin/revoke", &staff[&AdminRole::Agent], body)

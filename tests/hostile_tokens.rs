@@ -34,6 +34,13 @@ use nextbest_proto::v1::ErrorCode::{
 
 const HEADER: &str = r#"{"alg":"EdDSA","typ":"JWT"}"#;
 
+/// What is held out, in words and as it is, and the code that refuses it.
+type Case = (&'static str, String, ErrorCode);
+
+const fn case(name: &'static str, token: String, code: ErrorCode) -> Case {
+    (name, token, code)
+}
+
 struct Desk {
     house: House,
     /// Signs as the venue does.
@@ -97,73 +104,73 @@ impl Desk {
         format!("{}.{claims}.{signature}", URL_SAFE_NO_PAD.encode(header))
     }
 
-    fn headers(&self) -> Vec<(&'static str, String, ErrorCode)> {
+    fn headers(&self) -> Vec<Case> {
         let long_kid = format!(r#"{{"alg":"EdDSA","kid":"{}"}}"#, "k".repeat(400));
         let none = r#"{"alg":"none","typ":"JWT"}"#;
         let hs256 = r#"{"alg":"HS256","typ":"JWT"}"#;
         vec![
-            ("no algorithm, no signature", self.unsigned(none, ""), TokenInvalid),
-            ("no algorithm, our signature", self.header(none), TokenInvalid),
-            ("None", self.header(r#"{"alg":"None"}"#), TokenInvalid),
-            ("nOnE", self.header(r#"{"alg":"nOnE"}"#), TokenInvalid),
-            (
+            case("no algorithm, no signature", self.unsigned(none, ""), TokenInvalid),
+            case("no algorithm, our signature", self.header(none), TokenInvalid),
+            case("None", self.header(r#"{"alg":"None"}"#), TokenInvalid),
+            case("nOnE", self.header(r#"{"alg":"nOnE"}"#), TokenInvalid),
+            case(
                 "an HMAC with our public key",
                 self.unsigned(hs256, &self.hmac(hs256)),
                 TokenInvalid,
             ),
-            ("HS256, our signature", self.header(hs256), TokenInvalid),
-            (
+            case("HS256, our signature", self.header(hs256), TokenInvalid),
+            case(
                 "an algorithm of others",
                 self.header(r#"{"alg":"RS256"}"#),
                 TokenInvalid,
             ),
-            (
+            case(
                 "the algorithm in other letters",
                 self.header(r#"{"alg":"eddsa"}"#),
                 TokenInvalid,
             ),
-            (
+            case(
                 "a key by a path",
                 self.header(r#"{"alg":"EdDSA","kid":"../../dev/null"}"#),
                 TokenInvalid,
             ),
-            (
+            case(
                 "a key by a query",
                 self.header(r#"{"alg":"EdDSA","kid":"' OR 1=1 --"}"#),
                 TokenInvalid,
             ),
-            (
+            case(
                 "a key by an address",
                 self.header(r#"{"alg":"EdDSA","kid":"http://evil.example"}"#),
                 TokenInvalid,
             ),
-            ("a key with a long name", self.header(&long_kid), TokenInvalid),
-            (
+            case("a key with a long name", self.header(&long_kid), TokenInvalid),
+            case(
                 "a key that nobody has",
                 self.header(r#"{"alg":"EdDSA","kid":"7"}"#),
                 TokenInvalid,
             ),
-            (
+            case(
                 "keys from elsewhere",
                 self.header(r#"{"alg":"EdDSA","jku":"https://evil.example"}"#),
                 TokenInvalid,
             ),
-            (
+            case(
                 "a certificate from elsewhere",
                 self.header(r#"{"alg":"EdDSA","x5u":"https://evil.example"}"#),
                 TokenInvalid,
             ),
-            (
+            case(
                 "a key of its own",
                 self.header(r#"{"alg":"EdDSA","jwk":{"kty":"OKP"}}"#),
                 TokenInvalid,
             ),
-            (
+            case(
                 "what must be understood",
                 self.header(r#"{"alg":"EdDSA","crit":["exp"]}"#),
                 TokenInvalid,
             ),
-            (
+            case(
                 "two algorithms",
                 self.header(r#"{"alg":"EdDSA","alg":"none"}"#),
                 TokenInvalid,
@@ -179,60 +186,60 @@ impl Desk {
         URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, token.trim_end_matches('.').as_bytes()))
     }
 
-    fn wrong_claims(&self) -> Vec<(&'static str, String, ErrorCode)> {
+    fn wrong_claims(&self) -> Vec<Case> {
         let at = |seconds: u64| seconds.to_string();
         let too_long = at(self.now + CUSTOMER_LIFE_S_MAX + 1);
         let (past, before) = (at(self.now - 1), at(self.now - 600));
         vec![
-            ("no end", self.claims(&[("exp", "")]), TokenInvalid),
-            ("an end far away", self.claims(&[("exp", &too_long)]), TokenInvalid),
-            ("ended", self.claims(&[("iat", &before), ("exp", &past)]), TokenExpired),
-            (
+            case("no end", self.claims(&[("exp", "")]), TokenInvalid),
+            case("an end far away", self.claims(&[("exp", &too_long)]), TokenInvalid),
+            case("ended", self.claims(&[("iat", &before), ("exp", &past)]), TokenExpired),
+            case(
                 "an end as text",
                 self.claims(&[("exp", &format!("\"{}\"", self.now + 600))]),
                 TokenInvalid,
             ),
-            (
+            case(
                 "an end with a fraction",
                 self.claims(&[("exp", &format!("{}.5", self.now + 600))]),
                 TokenInvalid,
             ),
-            (
+            case(
                 "an end beyond 63 bits",
                 self.claims(&[("exp", "9223372036854775808")]),
                 TokenInvalid,
             ),
-            ("not before", self.claims(&[("nbf", "0")]), TokenInvalid),
-            (
+            case("not before", self.claims(&[("nbf", "0")]), TokenInvalid),
+            case(
                 "from the future",
                 self.claims(&[("iat", &at(self.now + 300))]),
                 TokenInvalid,
             ),
-            ("another issuer", self.claims(&[("iss", "\"evil\"")]), TokenInvalid),
-            ("another venue", self.claims(&[("aud", "\"museum\"")]), WrongVenue),
-            (
+            case("another issuer", self.claims(&[("iss", "\"evil\"")]), TokenInvalid),
+            case("another venue", self.claims(&[("aud", "\"museum\"")]), WrongVenue),
+            case(
                 "two venues",
                 self.claims(&[("aud", "[\"hall\",\"museum\"]")]),
                 TokenInvalid,
             ),
-            ("nobody", self.claims(&[("sub", "\"\"")]), TokenInvalid),
-            (
+            case("nobody", self.claims(&[("sub", "\"\"")]), TokenInvalid),
+            case(
                 "two ends",
                 self.twice(&format!("\"exp\":{}", self.now + 600)),
                 TokenInvalid,
             ),
-            ("two people", self.twice("\"sub\":\"ben\""), TokenInvalid),
-            (
+            case("two people", self.twice("\"sub\":\"ben\""), TokenInvalid),
+            case(
                 "a role that there is not",
                 self.claims(&[("role", "\"operator\"")]),
                 TokenInvalid,
             ),
-            (
+            case(
                 "a right beside the role",
                 self.claims(&[("admin", "true")]),
                 TokenInvalid,
             ),
-            (
+            case(
                 "a token's id that is none",
                 self.claims(&[("jti", "{\"$ne\":null}")]),
                 TokenInvalid,
@@ -245,28 +252,28 @@ impl Desk {
             .sign_raw(HEADER, &self.claims_text(&[]).replacen('{', &format!("{{{field},"), 1))
     }
 
-    fn encodings(&self) -> Vec<(&'static str, String, ErrorCode)> {
+    fn encodings(&self) -> Vec<Case> {
         let good = self.good();
         let (signed, signature) = good.rsplit_once('.').unwrap();
         let bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
         let cut = &good[..good.len() - 1];
         vec![
-            ("nothing", String::new(), TokenMissing),
-            ("cut", cut.to_owned(), TokenInvalid),
-            ("padded", format!("{signed}.{}", URL_SAFE.encode(&bytes)), TokenInvalid),
-            (
+            case("nothing", String::new(), TokenMissing),
+            case("cut", cut.to_owned(), TokenInvalid),
+            case("padded", format!("{signed}.{}", URL_SAFE.encode(&bytes)), TokenInvalid),
+            case(
                 "the other alphabet",
                 format!("{signed}.{}", STANDARD.encode(&bytes).replace('=', "+")),
                 TokenInvalid,
             ),
-            ("with its scheme", format!("Bearer {good}"), TokenInvalid),
-            ("twice", format!("{good}.{good}"), TokenInvalid),
-            ("too long", "a".repeat(1_025), TokenInvalid),
-            ("20 KiB", "a".repeat(20 * 1_024), FrameTooLarge),
+            case("with its scheme", format!("Bearer {good}"), TokenInvalid),
+            case("twice", format!("{good}.{good}"), TokenInvalid),
+            case("too long", "a".repeat(1_025), TokenInvalid),
+            case("20 KiB", "a".repeat(20 * 1_024), FrameTooLarge),
         ]
     }
 
-    fn others(&self) -> Vec<(&'static str, String, ErrorCode)> {
+    fn others(&self) -> Vec<Case> {
         let elsewhere = tempfile::TempDir::new().unwrap();
         let request = KeyRequest {
             venue_id: "hall".into(),
@@ -291,24 +298,24 @@ impl Desk {
         self.house.gateway.reload_keys().unwrap();
         let hub = std::fs::read_to_string(self.house.dir.path().join("hubs/hub-west.pem")).unwrap();
         vec![
-            (
+            case(
                 "signed elsewhere",
                 forger.sign("ada", Role::Customer, self.now, 60).unwrap(),
                 TokenInvalid,
             ),
-            ("revoked by its id", revoked_id, TokenRevoked),
-            (
+            case("revoked by its id", revoked_id, TokenRevoked),
+            case(
                 "revoked with its person",
                 self.claims(&[("sub", "\"mallory\"")]),
                 TokenRevoked,
             ),
-            (
+            case(
                 "a hub's certificate",
                 hub[..1_000.min(hub.len())].to_owned(),
                 TokenInvalid,
             ),
-            ("an admin's token", admin, TokenInvalid),
-            ("signed with a changed bit", flip(&out), TokenInvalid),
+            case("an admin's token", admin, TokenInvalid),
+            case("signed with a changed bit", flip(&out), TokenInvalid),
         ]
     }
 
@@ -363,7 +370,7 @@ async fn whatever_is_held_out_for_a_token_is_refused_with_its_code() {
     }
     finish_rotation(&desk.house.keys).unwrap();
     desk.house.gateway.reload_keys().unwrap();
-    desk.check(("signed with a key that is out", desk.good(), TokenInvalid))
+    desk.check(case("signed with a key that is out", desk.good(), TokenInvalid))
         .await;
 }
 
