@@ -152,6 +152,7 @@ fn a_mistake_is_one_sentence_with_its_place() {
         said.contains("walk.csv:2:3: `hub` is `000000000999`; expected a hub of hubs.csv"),
         "{said}"
     );
+    assert_eq!(said.matches("expected a hub of hubs.csv").count(), 1, "once: {said}");
     let (_folder, survey) =
         file("x_m,y_m,z_m,hub,rssi_mean_dbm,rssi_sd_db\n1,1,1,nobody,-60,2\n1,1,1,000000000101,loud,2\n");
     let said = complaint(&["--hubs", &hubs, "--survey", &survey, "--walk", &walk]);
@@ -159,7 +160,7 @@ fn a_mistake_is_one_sentence_with_its_place() {
         said.contains("`hub` is `nobody`") && said.contains("`rssi_mean_dbm` is `loud`"),
         "{said}"
     );
-    assert!(said.contains("there are 2 mistakes"), "{said}");
+    assert!(said.contains("2 mistakes; nothing was done"), "{said}");
     let said = complaint(&["--hubs", "nowhere.csv", "--walk", &walk]);
     assert!(said.starts_with("nextbest: cannot read nowhere.csv"), "{said}");
 }

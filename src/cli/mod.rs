@@ -29,6 +29,7 @@ mod provision;
 mod replay;
 mod serve;
 mod service;
+mod stopping;
 mod survey;
 mod watch;
 

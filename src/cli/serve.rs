@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
-use super::{Failure, pack};
+use super::{Failure, pack, stopping};
 use crate::config::doors::Doors;
 use crate::config::{Pack, StateFolder};
 use crate::engine::{Engine, Generation};
@@ -297,19 +297,18 @@ fn publish(folder: &Path, engine: &Engine) -> Result<u64, Failure> {
     Ok(number)
 }
 
-/// Waits for SIGTERM or Ctrl-C, and calls `take_again` at each SIGHUP.
+/// Waits until somebody asks to stop, and calls `take_again` at each SIGHUP.
 fn wait_to_stop(take_again: impl Fn()) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let mut asked = std::pin::pin!(stopping::asked());
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
-            let mut terminate = signal(SignalKind::terminate())?;
             let mut hang_up = signal(SignalKind::hangup())?;
             loop {
                 tokio::select! {
-                    pressed = tokio::signal::ctrl_c() => return pressed,
-                    _signal = terminate.recv() => return Ok(()),
+                    asked = &mut asked => return asked,
                     _signal = hang_up.recv() => take_again(),
                 }
             }
@@ -317,7 +316,7 @@ fn wait_to_stop(take_again: impl Fn()) -> io::Result<()> {
         #[cfg(not(unix))]
         {
             let _no_signal_calls = take_again;
-            tokio::signal::ctrl_c().await
+            asked.as_mut().await
         }
     })
 }

@@ -127,10 +127,6 @@ fn one_line(words: &str) -> String {
 impl std::error::Error for Mistake {}
 
 impl Diagnostic for Mistake {
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(format!("expected {}", self.expected)))
-    }
-
     fn source_code(&self) -> Option<&dyn SourceCode> {
         Some(self.source.as_ref())
     }

@@ -66,8 +66,20 @@ pub struct KeyFolder {
 /// Why a file of the key folder cannot be used.
 #[derive(Debug, Error)]
 pub enum KeysError {
+    /// There is none.
+    #[error("there is no key folder {folder}; make one with `nextbest keys --out {folder}`, or name yours with --keys")]
+    NoFolder {
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// A file is not there.
+    #[error("{file} is missing from the key folder; `nextbest keys --out DIR` makes a whole one")]
+    Missing {
+        /// The file.
+        file: PathBuf,
+    },
     /// It cannot be read.
-    #[error("cannot read {file}: {reason}; `nextbest keys --out DIR` makes a key folder")]
+    #[error("cannot read {file}: {reason}")]
     Read {
         /// The file.
         file: PathBuf,
@@ -102,8 +114,13 @@ impl KeyFolder {
     /// Opens a folder; its authority's certificate says which venue it is for.
     ///
     /// # Errors
-    /// [`KeysError`] when `ca.pem` cannot be used.
+    /// [`KeysError`] when there is no folder, or its `ca.pem` cannot be used.
     pub fn open(path: &Path) -> Result<Self, KeysError> {
+        if !path.is_dir() {
+            return Err(KeysError::NoFolder {
+                folder: path.to_owned(),
+            });
+        }
         let mut folder = Self {
             path: path.to_owned(),
             venue_id: String::new(),
@@ -302,10 +319,8 @@ impl KeyFolder {
 
     fn read(&self, name: &str) -> Result<Vec<u8>, KeysError> {
         let file = self.path.join(name);
-        self.read_if_there(name, FILE_LEN_MAX)?.ok_or(KeysError::Read {
-            file,
-            reason: io::ErrorKind::NotFound.into(),
-        })
+        self.read_if_there(name, FILE_LEN_MAX)?
+            .ok_or(KeysError::Missing { file })
     }
 
     fn read_if_there(&self, name: &str, len_max: u64) -> Result<Option<Vec<u8>>, KeysError> {

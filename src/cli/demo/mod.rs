@@ -14,6 +14,7 @@ mod watch;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use firmware_sim::drive;
 use tokio::sync::watch as signal;
 
 use super::duration::parse_duration;
-use super::{Failure, pack};
+use super::{Failure, pack, stopping};
 use crate::config::Pack;
 use crate::engine::Engine;
 use crate::serve::clock::{Clock, SPEED_MAX};
@@ -42,7 +43,7 @@ const CHANGING_TAGS_PERCENT: u8 = 20;
 #[command(
     after_help = "Examples:\n  nextbest demo\n  nextbest demo --for 30s --fans 5000 --seed 7\n  \
                         nextbest demo --for 20s --json | tail -n 1\n\n\
-                        On a terminal the picture is live (q ends it); elsewhere it prints plain lines."
+                        On a terminal the picture is live; elsewhere it prints plain lines. q or Ctrl-C ends it."
 )]
 pub(super) struct Arguments {
     /// How long, in real time, such as 60s.
@@ -84,13 +85,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let demo = start(arguments)?;
     let (stop, stopped) = signal::channel(false);
     let progress = Arc::new(drive::Progress::default());
-    let crowd = crowd(arguments, &demo, &progress, stopped);
+    let asked_to_stop = Arc::new(AtomicBool::new(false));
+    let crowd = crowd(arguments, &demo, (&progress, &asked_to_stop), stopped);
+    let has_ended = || crowd.is_finished() || asked_to_stop.load(Ordering::Relaxed);
     let watch = Watch::new(&demo.pack, &demo.engine, demo.clock, demo.gateway.metrics(), &progress);
     let is_live = std::io::stdout().is_terminal() && !arguments.json;
     let watched = if is_live {
-        screen::show(&watch, arguments.lasts, || crowd.is_finished())
+        screen::show(&watch, arguments.lasts, has_ended)
     } else {
-        lines::print(&watch, arguments.lasts, arguments.json, || crowd.is_finished())
+        lines::print(&watch, arguments.lasts, arguments.json, has_ended)
     };
     // The crowd ends by itself only when it could not begin; then nobody listens any more.
     let _ = stop.send(true);
@@ -134,11 +137,12 @@ fn start(arguments: &Arguments) -> Result<Demo, Failure> {
 
 type Played = thread::JoinHandle<Result<(), Failure>>;
 
-/// The hubs and the crowd, on a thread and a runtime of their own.
+/// The hubs and the crowd, on a thread and a runtime of their own, which also hears when somebody asks to stop: a demo that
+/// was killed would leave its keys behind.
 fn crowd(
     arguments: &Arguments,
     demo: &Demo,
-    progress: &Arc<drive::Progress>,
+    (progress, asked_to_stop): (&Arc<drive::Progress>, &Arc<AtomicBool>),
     stopped: signal::Receiver<bool>,
 ) -> Played {
     let settings = drive::Settings {
@@ -160,11 +164,13 @@ fn crowd(
     };
     let (venue, progress) = (Arc::clone(&demo.pack.spec.venue), Arc::clone(progress));
     let (credentials, clock) = (demo.keys.credentials(), demo.clock);
+    let asked_to_stop = Arc::clone(asked_to_stop);
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(Failure::wrong)?;
+        runtime.spawn(async move { asked_to_stop.store(stopping::asked().await.is_ok(), Ordering::Relaxed) });
         let clock: drive::Clock = Arc::new(move || clock.now().as_millis());
         let run = drive::run(venue, settings, gateway, credentials, clock, progress, stopped);
         let played = runtime.block_on(tokio::task::LocalSet::new().run_until(run));

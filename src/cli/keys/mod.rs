@@ -24,6 +24,7 @@ const TAKE: &str = "A running gateway takes it at SIGHUP or POST /v1/admin/reloa
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
     subcommand_negates_reqs = true,
     after_help = "Examples:\n  nextbest keys --out keys\n  nextbest keys --out keys --pack packs/stadium --customers ada,ben\n  \
                         nextbest keys --out keys --venue museum --hubs door,hall --name gateway.museum.example\n  \

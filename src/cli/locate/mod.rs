@@ -127,10 +127,8 @@ pub(super) fn refused(error: OpenError) -> Failure {
     match error {
         OpenError::Mistakes(mistakes) => {
             mistakes.iter().for_each(|mistake| pack::print(mistake));
-            match mistakes.as_slice() {
-                [mistake] => Failure::wrong(mistake),
-                mistakes => Failure::wrong(format!("there are {} mistakes; nothing was played", mistakes.len())),
-            }
+            let (count, s) = (mistakes.len(), if mistakes.len() == 1 { "" } else { "s" });
+            Failure::wrong(format!("{count} mistake{s}; nothing was done"))
         }
         unusable @ (OpenError::Unreadable(_) | OpenError::TooWide { .. }) => Failure::wrong(unusable),
     }
