@@ -56,11 +56,13 @@ fn no_text_names_a_machine_or_a_registry() {
 
 #[test]
 fn every_proof_that_is_named_exists() {
-    let text = std::fs::read_to_string(root().join("SECURITY.md")).unwrap();
-    assert!(proofs::named(&text).count() > 20, "the page was read");
-    none(proofs::check(&text, |file| {
-        std::fs::read_to_string(root().join(file)).unwrap_or_default()
-    }));
+    for page in ["SECURITY.md", "PROMISES.md"] {
+        let text = std::fs::read_to_string(root().join(page)).unwrap();
+        assert!(proofs::named(&text).count() > 20, "{page} was read");
+        none(proofs::check(page, &text, |file| {
+            std::fs::read_to_string(root().join(file)).unwrap_or_default()
+        }));
+    }
 }
 
 #[test]

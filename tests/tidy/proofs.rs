@@ -24,11 +24,11 @@ pub(crate) fn named(text: &str) -> impl Iterator<Item = (usize, &str, &str)> {
 }
 
 /// The tests that the text names and `read` does not find.
-pub(crate) fn check(text: &str, read: impl Fn(&str) -> String) -> Vec<Finding> {
+pub(crate) fn check(page: &str, text: &str, read: impl Fn(&str) -> String) -> Vec<Finding> {
     named(text)
         .filter(|(_, file, name)| !read(file).contains(&format!("fn {name}(")))
         .map(|(line, file, name)| Finding {
-            path: "SECURITY.md".to_owned(),
+            path: page.to_owned(),
             line,
             what: format!("{file} has no test `{name}`"),
             remedy: REMEDY,
@@ -51,7 +51,7 @@ mod tests {
             }
             .to_owned()
         };
-        let lines: Vec<_> = check(text, read).iter().map(|finding| finding.line).collect();
+        let lines: Vec<_> = check("A.md", text, read).iter().map(|finding| finding.line).collect();
         assert_eq!(lines, [2, 2]);
         assert_eq!(named(text).count(), 3);
     }
