@@ -23,6 +23,7 @@ mod hubs;
 pub mod identity;
 mod intake;
 pub mod journey;
+pub mod learn;
 mod learning;
 mod ledger;
 pub mod locate;
