@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use kept::{How, Kept, WAIT, fan, food, order};
+use kept::{How, Kept, PEOPLE, WAIT, fan, food, order};
 use nextbest::journal::storage::{Access, File, PowerLoss, Storage};
 use nextbest::serve::DRAIN_WAIT_MAX;
 use nextbest_client::{AppSession, Lost, RequestError};
-use nextbest_proto::v1::{self, ErrorCode, app_push};
+use nextbest_proto::v1::{self, ErrorCode, app_push, app_reply, app_request};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -54,9 +54,15 @@ async fn a_stop_waits_for_the_acknowledgement_that_is_under_way_and_for_nobody_e
         ..How::default()
     };
     let kept = Kept::start(disk.clone(), how, |_| {}).unwrap();
-    let (till, phone) = (Arc::new(kept.till().await), kept.phone("ada").await);
+    let (till, phone) = (kept.till().await, kept.phone("ada").await);
     disk.hang(true);
-    let signalling = signal(&till, 1);
+    // On a stream of its own, where nobody loses patience after two seconds.
+    let (mut sender, mut receiver) = till.open_stream().await.unwrap();
+    let request = v1::AppRequest {
+        request_id: 7,
+        body: Some(app_request::Body::Signal(order(1))),
+    };
+    sender.send_request(&request).await.unwrap();
     disk.reached().await;
     let stopping = std::thread::spawn(move || kept.gateway.stop());
     let told = timeout(WAIT, phone.next_push()).await.unwrap().unwrap();
@@ -64,10 +70,31 @@ async fn a_stop_waits_for_the_acknowledgement_that_is_under_way_and_for_nobody_e
     // Whoever has nothing under way is let go.
     assert_eq!(closed(&phone).await, Some(ErrorCode::Draining));
     disk.hang(false);
-    let acknowledged = timeout(WAIT, signalling).await.unwrap().unwrap();
-    assert!(acknowledged.is_ok(), "{acknowledged:?}");
+    let reply = timeout(WAIT, receiver.receive()).await.unwrap().unwrap().unwrap();
+    assert!(matches!(reply.body, Some(app_reply::Body::SignalAck(_))), "{reply:?}");
     assert_eq!(closed(&till).await, Some(ErrorCode::Draining));
     stopping.join().unwrap();
+}
+
+#[tokio::test]
+async fn queries_are_answered_while_the_snapshot_of_a_stop_is_taken_and_the_next_start_has_no_records_to_read() {
+    let disk = Arc::new(Hanging::default());
+    let kept = Kept::start(disk.clone(), How::default(), |_| {}).unwrap();
+    let till = kept.till().await;
+    for number in 0..PEOPLE {
+        till.signal(order(number)).await.unwrap();
+    }
+    disk.hang(true);
+    let stopping = std::thread::spawn(move || kept.gateway.stop());
+    disk.reached().await;
+    let answered = timeout(WAIT, till.query(food(&fan(1)))).await.unwrap();
+    assert_eq!(answered.unwrap().answers.len(), 1);
+    disk.hang(false);
+    stopping.join().unwrap();
+    let kept = Kept::start(disk, How::default(), |_| {}).unwrap();
+    let read = kept.gateway.recovered();
+    assert_eq!(read.people, PEOPLE, "{read:?}");
+    assert!(read.records <= 1, "at most the decision of that query: {read:?}");
 }
 
 /// Sends the n-th order.

@@ -66,12 +66,11 @@ pub mod transport;
 mod unpoisoned;
 pub mod worst_case;
 
-use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use std::{io, rc::Rc};
 
 use thiserror::Error;
 use tokio::sync::watch;
@@ -400,9 +399,10 @@ impl Gateway {
         taken.map(|_number| ())
     }
 
-    /// Tells every peer to go, finishes what is under way, as long as the settings say, and closes. Blocks for five
-    /// seconds at most; call it outside of a runtime, or from a thread that may block.
+    /// Takes a snapshot, tells every peer to go, finishes what is under way, and closes. Blocks for five seconds at most;
+    /// call it outside of a runtime, or from a thread that may block.
     pub fn stop(mut self) {
+        let _last_snapshot = self.housekeeping.as_ref().map(Housekeeping::prepare_to_stop);
         let _nobody_listens = self.stage.send(Stage::Draining);
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {

@@ -91,6 +91,16 @@ impl House {
         self.pack.join(name)
     }
 
+    /// A folder of this name with nothing in it.
+    pub(super) fn empty_folder(&self, name: &str) -> Result<String, TaskError> {
+        let folder = self.folder.join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(|error| failed(name, &error))?;
+        }
+        fs::create_dir(&folder).map_err(|error| failed(name, &error))?;
+        Ok(folder.display().to_string())
+    }
+
     /// What is best for somebody, as `nextbest ask --json` prints it.
     pub(super) fn ask(&self, gateway: &Gateway) -> Result<String, TaskError> {
         let asked = self

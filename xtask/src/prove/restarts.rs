@@ -1,4 +1,5 @@
-//! A gateway that is restarted again and again under load: whoever uses the client library gets every answer.
+//! A gateway that keeps its state is restarted again and again under load: whoever uses the client library gets every
+//! answer.
 //!
 //! The load lasts longer than the restarts, so that the last of them is under load as well.
 
@@ -16,13 +17,15 @@ const SERVES: Duration = Duration::from_secs(6);
 /// Longest that a stop may take.
 const STOP_MAX: Duration = Duration::from_secs(5);
 /// What a restart may take beside the time in which the gateway serves, in seconds; the load lasts as long as all of them.
-const RESTART_S: u32 = 2;
+const RESTART_S: u32 = 4;
 
 /// Restarts a gateway under load.
 pub(super) fn prove(house: &House) -> Result<Vec<Finding>, TaskError> {
     let restarts_max = house.options.whole_or(100, 10);
     let (apps, hubs) = (free_address()?, free_address()?);
-    let mut gateway = house.serve_at(Place::Anywhere, [&apps, &hubs], &[])?;
+    let state = house.empty_folder("state")?;
+    let keeps = ["--state", &state];
+    let mut gateway = house.serve_at(Place::Anywhere, [&apps, &hubs], &keeps)?;
     let lasts_s = restarts_max * (RESTART_S + u32::try_from(SERVES.as_secs()).unwrap_or_default());
     let lasts = format!("{lasts_s}s");
     let load = [
@@ -43,7 +46,7 @@ pub(super) fn prove(house: &House) -> Result<Vec<Finding>, TaskError> {
         wait(SERVES);
         let began = now();
         stops.push(gateway.stop()?);
-        gateway = house.serve_at(Place::Anywhere, [&apps, &hubs], &[])?;
+        gateway = house.serve_at(Place::Anywhere, [&apps, &hubs], &keeps)?;
         gaps.push(began.elapsed());
     }
     let report = load.report()?;
