@@ -14,6 +14,7 @@ pub mod crowd;
 pub mod customer;
 pub mod decide;
 mod deciding;
+pub mod experiment;
 mod forgetting;
 mod generation;
 mod hearers;
