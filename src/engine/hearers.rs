@@ -6,7 +6,7 @@
 //! sightings changes a verdict. How long one hub has been alone with a tag is kept beside, since a tag that only one
 //! ever hears may be made up. Deliberately absent: guilt, which is of many tags (`suspicion`).
 
-use nextbest_venue::Hub;
+use nextbest_venue::{Hub, Point};
 
 use super::locate::Fix;
 use super::reach::Reach;
@@ -18,6 +18,8 @@ const RECENT_STEPS: u32 = 8;
 /// Louder than this, in dBm, a tag is within a few metres: at 30 m even a beacon of the highest class, -39 dBm at one
 /// metre, is 30 dB weaker than at one metre in free space, and people and walls stand in between.
 const LOUD_DBM: i8 = -69;
+/// A reading below this, in dBm, draws nobody near to its hub, true or not: nothing is asked about it.
+const FAINT_DBM: i8 = -80;
 /// Farther than this from a hub, in metres, nobody is loud.
 const FAR_M: f32 = 30.0;
 /// So many other hubs near a tag are believed against one that is far from it.
@@ -25,8 +27,15 @@ const WITNESSES_MIN: usize = 2;
 /// A reading that lies so far above what the map expects, and above what the others hear more than it expects, is no
 /// radio's: bodies and walls weaken a signal by as much, and nothing strengthens it. In dB.
 const TOO_LOUD_DB: f32 = 20.0;
+/// By so much more than a tag beside the one hub would give, in dB, another hub hears one that is elsewhere.
+const ELSEWHERE_DB: f32 = 3.0;
 /// Below this nobody asks the others, in dB: they differ among each other by no more than the rest of it.
 const LOUD_DB: f32 = 8.0;
+/// What a map expects below this, in dBm, it does not know: path loss over that distance is of another hall, and readings so
+/// faint are of the luckiest packets.
+const UNKNOWN_DBM: f32 = -95.0;
+/// Who is not known to be within so many metres may be anywhere, and proves nothing.
+const ACCURATE_M: f32 = 5.0;
 /// A person walks no faster than this towards a hub while nobody looks, in metres per step.
 const WALK_M_PER_STEP: f32 = 0.5;
 /// Steps of silence after which a tag is found anew: fifteen seconds.
@@ -59,13 +68,32 @@ pub(super) struct Alone {
     pub(super) steps: u32,
 }
 
-/// Ordered as hubs are kept: the latest, then the loudest.
+/// Ordered as hubs are kept: the latest, then the loudest. Four bytes, since each tag has sixteen of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Heard {
-    /// The step after that of the last sighting; 0: never.
-    until: u32,
+    /// How far in the past it was: [`NOW`] in the open step, one less with each step after; 0: never, or as good as that.
+    fresh: u8,
     rssi_dbm: i8,
     hub: u16,
+}
+
+/// Of what is heard in the open step.
+const NOW: u8 = u8::MAX;
+
+impl Heard {
+    /// The same, so many steps later.
+    fn after(self, steps: u32) -> Self {
+        let steps = u8::try_from(steps).unwrap_or(u8::MAX);
+        Self {
+            fresh: self.fresh.saturating_sub(steps),
+            ..self
+        }
+    }
+
+    /// The step after it, when `open` is the open step.
+    const fn until(self, open: u32) -> u32 {
+        open.saturating_sub((NOW - self.fresh) as u32).saturating_add(1)
+    }
 }
 
 impl Hearers {
@@ -75,19 +103,19 @@ impl Hearers {
             return;
         }
         let ended = std::mem::replace(&mut self.step, step);
+        let steps = step.saturating_sub(ended);
+        let is_lost = |heard: &Heard| heard.fresh == 0 || heard.until(ended).saturating_add(LOST_STEPS) <= ended;
+        let are_lost = self.heard.iter().all(is_lost);
+        self.heard = self.heard.map(|heard| heard.after(steps));
         let open = std::mem::take(&mut self.open);
-        if open.iter().all(|heard| heard.until == 0) {
+        if open.iter().all(|heard| heard.fresh == 0) {
             return;
         }
-        if self
-            .heard
-            .iter()
-            .all(|heard| heard.until.saturating_add(LOST_STEPS) <= ended)
-        {
+        if are_lost {
             self.found = ended;
         }
-        for heard in open.iter().filter(|heard| heard.until > 0) {
-            keep(&mut self.heard, *heard);
+        for heard in open.iter().filter(|heard| heard.fresh > 0) {
+            keep(&mut self.heard, heard.after(steps));
         }
         if self.recent(ended).nth(1).is_some() {
             self.shared = ended.saturating_add(1);
@@ -96,13 +124,24 @@ impl Hearers {
 
     /// A hub heard the tag in the open step.
     pub(super) fn note(&mut self, hub: u16, rssi_dbm: i8) {
-        let until = self.step.saturating_add(1);
-        keep(&mut self.open, Heard { until, rssi_dbm, hub });
+        keep(
+            &mut self.open,
+            Heard {
+                fresh: NOW,
+                rssi_dbm,
+                hub,
+            },
+        );
     }
 
     /// A till told of the person who carries the tag.
     pub(super) fn vouch(&mut self, step: u32) {
         self.shared = self.shared.max(step.saturating_add(1));
+    }
+
+    /// Whether a strength is worth asking the others about.
+    pub(super) const fn is_worth_asking(rssi_dbm: i8) -> bool {
+        rssi_dbm >= FAINT_DBM
     }
 
     /// The hubs that heard the tag in the two seconds up to a step that is over.
@@ -148,22 +187,26 @@ impl Hearers {
             >= WITNESSES_MIN
     }
 
-    /// Whether a hub hears the tag louder than any radio could, by what the others hear of it. `expected_dbm` says what a
-    /// hub is expected to hear where the tag is.
+    /// Whether a hub hears the tag louder than any radio could, by what the others hear of it, and the tag is not where the
+    /// hub is: one of the others hears it louder than it would there. `expected_dbm` says what a hub is expected to hear of
+    /// a tag at a point of the fix's level.
     pub(super) fn is_too_loud(
         &self,
         hubs: &[Hub],
-        expected_dbm: impl Fn(u16) -> Option<f32>,
+        expected_dbm: impl Fn(u16, Point) -> Option<f32>,
         fix: &Fix,
         (hub, rssi_dbm): (u16, i8),
     ) -> bool {
-        let over_db = |hub: u16, rssi_dbm: i8| Some(f32::from(rssi_dbm) - expected_dbm(hub)?);
-        let Some(own_db) = over_db(hub, rssi_dbm).filter(|own_db| *own_db > LOUD_DB) else {
+        let over_db =
+            |hub: u16, rssi_dbm: i8, at: Point| Some(f32::from(rssi_dbm) - expected_dbm(hub, at)?.max(UNKNOWN_DBM));
+        let at = Point::new(fix.east_m, fix.north_m);
+        let own_db = over_db(hub, rssi_dbm, at).filter(|own_db| *own_db > LOUD_DB && fix.accuracy_m <= ACCURATE_M);
+        let Some(own_db) = own_db else {
             return false;
         };
+        let others = || self.recent_heard(self.step).filter(|heard| heard.hub != hub);
         let mut others_db = [0.0; HEARERS_MAX];
-        let others = self.recent_heard(self.step).filter(|heard| heard.hub != hub);
-        let known = others.filter_map(|heard| over_db(heard.hub, heard.rssi_dbm));
+        let known = others().filter_map(|heard| over_db(heard.hub, heard.rssi_dbm, at));
         let len = known.zip(&mut others_db).map(|(db, other)| *other = db).count();
         let Some(others_db) = others_db.get_mut(..len).filter(|_| len >= WITNESSES_MIN) else {
             return false;
@@ -177,25 +220,27 @@ impl Hearers {
             20.0 * (away_m.max(1.0) / nearest_m).log10()
         });
         own_db - usual_db > TOO_LOUD_DB + nearer_db
+            && hubs.get(usize::from(hub)).is_some_and(|own| {
+                let over_db = |heard: &Heard| over_db(heard.hub, heard.rssi_dbm, own.at);
+                let elsewhere_db = usual_db.max(0.0) + ELSEWHERE_DB;
+                others().filter_map(over_db).any(|other_db| other_db > elsewhere_db)
+            })
     }
 
     /// Whether a hub hears the tag so loudly, and several others too, that it cannot be within the reach of both the hub and
     /// any of them, wherever it is believed to be. `stronger_db` is by how much the tag is stronger than ordinary ones.
-    pub(super) fn are_apart(&self, hubs: &[Hub], reach: &Reach, stronger_db: f32, (hub, rssi_dbm): (u16, i8)) -> bool {
-        let Some(own) = hubs.get(usize::from(hub)) else {
-            return false;
-        };
+    pub(super) fn are_apart(&self, reach: &Reach, stronger_db: f32, (hub, rssi_dbm): (u16, i8)) -> bool {
         let own_m = reach.of(hub, rssi_dbm, stronger_db);
         let is_apart = |heard: &&Heard| {
-            let other = hubs.get(usize::from(heard.hub)).filter(|_| heard.hub != hub);
-            let other_m = || reach.of(heard.hub, heard.rssi_dbm, stronger_db);
-            other.is_some_and(|other| other.at.distance_m(own.at) > own_m + other_m())
+            let other_m = reach.of(heard.hub, heard.rssi_dbm, stronger_db);
+            reach.are_farther_apart(hub, heard.hub, own_m + other_m)
         };
         self.recent_heard(self.step).filter(is_apart).count() >= WITNESSES_MIN
     }
 
     fn recent_heard(&self, step: u32) -> impl Iterator<Item = &Heard> {
-        let recent = move |heard: &&Heard| heard.until > 0 && heard.until.saturating_add(RECENT_STEPS) > step;
+        let open = self.step;
+        let recent = move |heard: &&Heard| heard.fresh > 0 && heard.until(open).saturating_add(RECENT_STEPS) > step;
         self.heard.iter().filter(recent)
     }
 }
@@ -208,7 +253,7 @@ fn away_m(hubs: &[Hub], fix: &Fix, hub: u16) -> Option<f32> {
 
 /// Keeps a hub, in its own place or in that of the least.
 fn keep(kept: &mut [Heard; HEARERS_MAX], heard: Heard) {
-    let own = kept.iter().position(|other| other.until > 0 && other.hub == heard.hub);
+    let own = kept.iter().position(|other| other.fresh > 0 && other.hub == heard.hub);
     let least = || {
         let places = kept.iter().enumerate();
         places.min_by_key(|(_, other)| **other).map(|(place, _)| place)
@@ -220,7 +265,7 @@ fn keep(kept: &mut [Heard; HEARERS_MAX], heard: Heard) {
 
 #[cfg(test)]
 mod tests {
-    use nextbest_venue::{LevelIx, Point};
+    use nextbest_venue::LevelIx;
 
     use super::*;
     use crate::engine::locate::LocatorSettings;
@@ -275,35 +320,47 @@ mod tests {
         hearers.turn_to(100);
         (1..4).for_each(|hub| hearers.note(hub, -80));
         hearers.turn_to(101);
-        let is_too_loud = |expected_dbm: f32, rssi_dbm| {
+        // Beside hub 0 a tag is heard by the others at `beside_dbm`.
+        let is_too_loud_at = |accuracy_m, beside_dbm: f32, expected_dbm: f32, rssi_dbm| {
             let fix = Fix {
                 step: 100,
-                accuracy_m: 1.0,
+                accuracy_m,
                 ..fix(25.0)
             };
-            hearers.is_too_loud(&hubs, |_| Some(expected_dbm), &fix, (0, rssi_dbm))
+            let expected_dbm = |_, at: Point| Some(if at.east_m == 0.0 { beside_dbm } else { expected_dbm });
+            hearers.is_too_loud(&hubs, expected_dbm, &fix, (0, rssi_dbm))
         };
+        let is_too_loud = |expected_dbm, rssi_dbm| is_too_loud_at(1.0, -95.0, expected_dbm, rssi_dbm);
         assert!(is_too_loud(-80.0, -55), "25 dB above what it should be");
         assert!(!is_too_loud(-80.0, -65), "people and antennas differ by as much");
         assert!(!is_too_loud(-80.0, -95), "a body weakens");
         assert!(!is_too_loud(-100.0, -65), "a tag that is stronger is so for all");
+        assert!(!is_too_loud(-115.0, -68), "nobody knows what is heard from so far away");
+        assert!(
+            !is_too_loud_at(9.0, -95.0, -80.0, -50),
+            "who may be anywhere may be near"
+        );
+        assert!(
+            !is_too_loud_at(1.0, -82.0, -80.0, -50),
+            "the others hear what they would if it is there"
+        );
     }
 
     #[test]
     fn nobody_is_loud_at_both_ends_of_a_corridor() {
         let (hubs, mut hearers) = (hubs(), Hearers::default());
-        let reach = Reach::of_path_loss(&LocatorSettings::default(), hubs.len());
+        let reach = Reach::of_path_loss(&LocatorSettings::default(), &hubs);
         hearers.turn_to(100);
         (0..2).for_each(|hub| hearers.note(hub, -70));
         hearers.turn_to(101);
-        let are_apart = |stronger_db, heard| hearers.are_apart(&hubs, &reach, stronger_db, heard);
+        let are_apart = |stronger_db, heard| hearers.are_apart(&reach, stronger_db, heard);
         assert!(are_apart(0.0, (5, -70)), "80 and 100 m from those that hear it");
         assert!(!are_apart(30.0, (5, -70)), "a tag that is so strong is heard that far");
         assert!(!are_apart(0.0, (2, -70)), "20 and 40 m");
         assert!(!are_apart(0.0, (1, -40)), "one that is apart from none");
         hearers.turn_to(101 + RECENT_STEPS);
         assert!(
-            !hearers.are_apart(&hubs, &reach, 0.0, (5, -70)),
+            !hearers.are_apart(&reach, 0.0, (5, -70)),
             "nobody else hears it any more"
         );
     }

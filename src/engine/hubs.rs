@@ -16,10 +16,12 @@ use crate::planted::{Bug, planted};
 
 /// The nearest hubs of its level that a hub's word is compared with.
 const NEIGHBOURS_LEN_MAX: usize = 6;
-/// Where so many of a thousand sightings of the usual hub are contradicted, it is the map that is wrong.
-const WRONG_MAP_PERMILLE: u64 = 20;
-/// Seconds for which reaches by a wrong map rule nothing out; then they are tried again for a window.
-const WRONG_MAP_S: u32 = 600;
+/// Where more of a thousand sightings of the usual hub are contradicted, the map is wrong: tags are heard farther than it says.
+const WRONG_MAP_PERMILLE: u64 = 5;
+/// By so much louder than the map says tags may be from then on, in dB, after each window in which it was wrong.
+const WRONG_MAP_STEP_DB: u32 = 6;
+/// And at most, in dB.
+const WRONG_MAP_DB_MAX: u32 = 36;
 /// Hubs that tell how often the usual one is contradicted, at least.
 const USUAL_OF_MIN: usize = 5;
 /// Hubs that see a zone of which no more are asked.
@@ -48,8 +50,8 @@ pub(super) struct Hubs {
     seers: Vec<Vec<u16>>,
     /// Of a thousand sightings of the usual hub, how many were contradicted in the last window.
     usual_permille: AtomicU64,
-    /// Until this second the map is believed to be wrong.
-    wrong_map_until_s: AtomicU32,
+    /// By how much louder than the map says tags may be, since it was wrong, in dB.
+    wrong_map_db: AtomicU32,
 }
 
 /// A hub, for operators.
@@ -175,14 +177,15 @@ impl Hubs {
         let usual = usual.unwrap_or_default() as u64;
         self.usual_permille.store(usual, Ordering::Relaxed);
         if usual > WRONG_MAP_PERMILLE {
-            let until_s = now.as_secs().saturating_add(WRONG_MAP_S);
-            self.wrong_map_until_s.store(until_s, Ordering::Relaxed);
+            let wrong_db = self.wrong_map_db() as u32 + WRONG_MAP_STEP_DB;
+            self.wrong_map_db
+                .store(wrong_db.min(WRONG_MAP_DB_MAX), Ordering::Relaxed);
         }
     }
 
-    /// Whether what hubs hear agrees so far with the map that it can tell who lies.
-    pub(super) fn agree_with_the_map(&self, second: u32) -> bool {
-        second >= self.wrong_map_until_s.load(Ordering::Relaxed)
+    /// By how much louder than the map says tags may be, in dB, because the usual hub was contradicted too often.
+    pub(super) fn wrong_map_db(&self) -> f32 {
+        self.wrong_map_db.load(Ordering::Relaxed) as f32
     }
 
     /// Whether what a hub says counts.
@@ -339,11 +342,12 @@ mod tests {
     }
 
     #[test]
-    fn where_most_hubs_are_contradicted_the_map_is_wrong_for_a_while() {
-        assert!(contradicted(9).agree_with_the_map(WINDOW_S), "fewer than half may lie");
+    fn where_most_hubs_are_contradicted_tags_are_heard_farther_than_the_map_says() {
+        assert_eq!(contradicted(9).wrong_map_db(), 0.0, "fewer than half may lie");
         let hubs = contradicted(15);
         assert!((0..20).all(|hub| hubs.is_believed(hub)));
-        assert!(!hubs.agree_with_the_map(WINDOW_S + WRONG_MAP_S - 1));
-        assert!(hubs.agree_with_the_map(WINDOW_S + WRONG_MAP_S));
+        assert_eq!(hubs.wrong_map_db(), WRONG_MAP_STEP_DB as f32);
+        (0..20).for_each(|_| hubs.compare(Timestamp::from_millis(u64::from(WINDOW_S) * 1_000)));
+        assert_eq!(hubs.wrong_map_db(), WRONG_MAP_STEP_DB as f32, "nothing was heard since");
     }
 }

@@ -242,7 +242,7 @@ impl Engine {
             identities: Identities::default(),
             recent: Recent::new(settings.message_ids_max),
             hubs: Hubs::new(&spec.venue),
-            reach: Reach::new(&locator, spec.venue.hubs.len()),
+            reach: Reach::new(&locator, &spec.venue.hubs),
             locator: ArcSwap::from_pointee(locator),
             learning: Learning::new(&spec.venue),
             watches: Watches::default(),

@@ -4,7 +4,7 @@
 //! A sighting of a later step first closes the open one and then is judged by it, so that every sighting of a step meets
 //! the same verdict, whatever their order. Each fix comes out once.
 
-use nextbest_venue::Hub;
+use nextbest_venue::{Hub, Point};
 
 use super::hearers::Hearers;
 use super::hubs::Hubs;
@@ -70,7 +70,8 @@ impl Tracked {
         }
         let locator = senses.locator;
         let fix = self.close(locator, step);
-        if fix.is_some_and(|fix| self.is_contradicted(senses, now, &fix, (station, rssi_dbm)))
+        if Hearers::is_worth_asking(rssi_dbm)
+            && fix.is_some_and(|fix| self.is_contradicted(senses, &fix, (station, rssi_dbm)))
             && !planted(Bug::ContradictedBelieved)
         {
             return Took::Contradicted;
@@ -95,13 +96,12 @@ impl Tracked {
     }
 
     /// Whether what other hubs lately heard of the tag rules the reading out.
-    fn is_contradicted(&self, senses: &Senses<'_>, now: Timestamp, fix: &Fix, heard: (u16, i8)) -> bool {
+    fn is_contradicted(&self, senses: &Senses<'_>, fix: &Fix, heard: (u16, i8)) -> bool {
         let (hearers, map) = (&self.hearers, senses.map);
-        let expected_dbm = |hub| senses.locator.expected_dbm(hub, fix.level, fix.east_m, fix.north_m);
-        let stronger_db = senses.locator.stronger_db(&self.track);
+        let expected_dbm = |hub, at: Point| senses.locator.expected_dbm(hub, fix.level, at.east_m, at.north_m);
+        let stronger_db = senses.locator.stronger_db(&self.track).max(0.0) + senses.hubs.wrong_map_db();
         hearers.contradict(map, fix, heard.0, heard.1)
-            || (senses.hubs.agree_with_the_map(now.as_secs())
-                && hearers.are_apart(map, senses.reach, stronger_db, heard))
+            || hearers.are_apart(senses.reach, stronger_db, heard)
             || hearers.is_too_loud(map, expected_dbm, fix, heard)
     }
 
