@@ -14,6 +14,9 @@ use nextbest_proto::v1;
 const ATTEMPT_MS_MIN: u64 = 1_000;
 /// How long any attempt may take, in milliseconds.
 const ATTEMPT_MS_MAX: u64 = 10_000;
+/// Failures after which attempts get longer. Within one attempt the first packet is sent again after 0.3, 0.9 and 2.1 s, so a
+/// gateway that starts meanwhile is found sooner by another attempt than by a longer one.
+const ATTEMPTS_SHORT: u32 = 3;
 /// A session that lasted for this long was a success, in milliseconds.
 const SETTLED_MS: u64 = 5_000;
 
@@ -88,7 +91,8 @@ impl Backoff {
     /// How long the next attempt may take: short at first, so that a packet lost at the start of the handshake
     /// costs no second, then longer, for a path that is slow.
     pub(crate) fn attempt(&self) -> Duration {
-        Duration::from_millis((ATTEMPT_MS_MIN << self.failures.min(8)).min(ATTEMPT_MS_MAX))
+        let longer = self.failures.saturating_sub(ATTEMPTS_SHORT).min(8);
+        Duration::from_millis((ATTEMPT_MS_MIN << longer).min(ATTEMPT_MS_MAX))
     }
 
     /// A session has ended after this time; one that settled makes the next wait a short one.
@@ -138,6 +142,20 @@ mod tests {
         backoff.lasted(Duration::from_millis(SETTLED_MS));
         assert!(backoff.failed().as_millis() <= 100);
         assert!(backoff.refused().as_millis() >= 500);
+    }
+
+    #[test]
+    fn a_gateway_that_starts_is_tried_every_second_and_a_slow_path_gets_longer() {
+        let mut backoff = backoff(1);
+        let mut attempts_ms = Vec::new();
+        for _ in 0..9 {
+            attempts_ms.push(backoff.attempt().as_millis());
+            backoff.failed();
+        }
+        assert_eq!(
+            attempts_ms,
+            [1_000, 1_000, 1_000, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]
+        );
     }
 
     #[test]
