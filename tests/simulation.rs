@@ -276,7 +276,7 @@ fn any_stand(world: &World, rng: &mut ChaCha8Rng) -> (LevelIx, Point) {
 /// answer, and the walk to the nearest that it could have been.
 fn ask_both(
     world: &mut World,
-    house: &House,
+    house: &mut House,
     customer: CustomerSlot,
     person: &mut Person,
     want: &str,
@@ -285,6 +285,7 @@ fn ask_both(
         want,
         ..Query::default()
     };
+    house.look(&world.engine, &world.generation, world.now(), customer);
     let said = world.ask(customer, &query);
     let expected = person.best(&world.engine, &world.generation, house, world.now(), &query);
     let best = said.answers.first().map(|answer| reference::Best {
@@ -326,6 +327,7 @@ fn every_decide_sees_every_signal_and_answers_what_a_plain_walk_over_everything_
             minute_of_day: 20.0 * 60.0,
             closed: Vec::new(),
             sold_out: Vec::new(),
+            outlooks: Vec::new(),
         };
         house.phase = spec.settings.phase.map_or(0, |phase| u16::from(phase) + 1);
         world.step();
@@ -365,7 +367,7 @@ fn every_decide_sees_every_signal_and_answers_what_a_plain_walk_over_everything_
                 .choose(rng)
                 .filter(|_| rng.random_bool(0.7))
                 .map_or("", String::as_str);
-            if let Some((walk_s, nearest_s)) = ask_both(&mut world, &house, slots[who], &mut plain[who], want) {
+            if let Some((walk_s, nearest_s)) = ask_both(&mut world, &mut house, slots[who], &mut plain[who], want) {
                 sent.set(sent.get() + 1);
                 longer.set(longer.get() + u32::from(walk_s > nearest_s));
             }

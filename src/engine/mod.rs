@@ -10,6 +10,7 @@
 mod batch;
 pub mod condition;
 mod consents;
+mod counted;
 pub mod crowd;
 pub mod customer;
 pub mod decide;
@@ -59,7 +60,8 @@ use nextbest_venue::{HubIx, LevelIx, PlaceIx, ZoneIx};
 
 use crate::model::{STEP_MS, Timestamp};
 
-use self::crowd::{Crowd, PlaceSpec, Queue};
+use self::crowd::promises::Promises;
+use self::crowd::{Crowd, CrowdSettings, Outlook, PlaceSpec, PromiseCounts, Queue};
 use self::customer::{NoRoom, People, Recent, Tags};
 use self::hubs::Hubs;
 use self::identity::Identities;
@@ -76,6 +78,7 @@ use self::watched::Watches;
 
 pub use self::batch::Numbered;
 pub use self::consents::{AllDates, CLOCK_AHEAD_S_MAX, ConsentStatus, Dates};
+pub use self::counted::Located;
 pub use self::customer::{Applied, CustomerSlot, TagHandle};
 pub use self::deciding::Scratch;
 pub use self::forgetting::{KnownPerson, KnownTrait};
@@ -199,7 +202,7 @@ impl MemoryBound {
         let words = (RECORD_WORDS + LEDGER_WORDS) as u64;
         let tag_bytes = (size_of::<Tracked>() + size_of::<Passage>()) as u64 + 64 + 2 * 40;
         Self {
-            customers_bytes: u64::from(settings.customers_max) * (words * 8 + id_bytes),
+            customers_bytes: u64::from(settings.customers_max) * (words * 8 + Promises::BYTES + id_bytes),
             tags_bytes: u64::from(settings.tags_max) * tag_bytes,
             message_ids_bytes: u64::from(settings.message_ids_max) * 2 * 17,
             presence_bytes: PresenceRing::BYTES,
@@ -246,7 +249,15 @@ impl Engine {
             locator: ArcSwap::from_pointee(locator),
             learning: Learning::new(&spec.venue),
             watches: Watches::default(),
-            crowd: Crowd::new(spec.venue.zones.len(), &places, settings.tag_share),
+            crowd: Crowd::new(
+                spec.venue.zones.len(),
+                &places,
+                &CrowdSettings {
+                    tag_share: settings.tag_share,
+                    compliance: settings.compliance,
+                    customers_max: settings.customers_max,
+                },
+            ),
             presence: PresenceRing::default(),
             phase: AtomicU32::new(settings.phase.map_or(PHASE_NONE, |phase| u32::from(phase) + 1)),
             minute_of_day: AtomicU32::new(MINUTE_UNKNOWN),
@@ -335,6 +346,7 @@ impl Engine {
         self.hubs.on_tick(now);
         self.hubs
             .for_each_zone(now, old_after_ms, |zone, is_seen| self.crowd.set_seen(zone, is_seen));
+        self.crowd.tick(now);
         self.identities.tick(now);
         self.lapse_watches(now);
         self.sweep(now, &generation, on_change);
@@ -408,6 +420,26 @@ impl Engine {
     pub fn is_counted(&self, customer: CustomerSlot) -> bool {
         let record = self.record(customer);
         record.is_some_and(|record| record.counted_in().is_some())
+    }
+
+    /// What a customer meets at a place after so many seconds of walking: the queue that is there and those who are on
+    /// their way, without the customer; `None`: its queue is not known.
+    #[must_use]
+    pub fn outlook(&self, now: Timestamp, customer: CustomerSlot, place: PlaceIx, walk_s: u32) -> Option<Outlook> {
+        let own = self.crowd.promise_of(customer.0);
+        self.crowd.outlook(now, own.as_ref(), place.0, walk_s)
+    }
+
+    /// What became of the promises that answers made.
+    #[must_use]
+    pub fn promise_counts(&self) -> PromiseCounts {
+        self.crowd.promise_counts()
+    }
+
+    /// The share of those sent to a place who come, as learned.
+    #[must_use]
+    pub fn compliance(&self) -> f32 {
+        self.crowd.compliance()
     }
 
     /// Every hub.

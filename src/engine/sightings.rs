@@ -11,6 +11,7 @@ use super::customer::{CustomerSlot, TagHandle};
 use super::hub_counts::Taken;
 use super::identity::Found;
 use super::journey::Happening;
+use super::locate::Fix;
 use super::presence::{Confidence, StayEnd};
 use super::record::{Record, Seen};
 use super::tracked::{Placing, Senses, Took, Tracked};
@@ -244,11 +245,22 @@ impl Engine {
         (handle, customer): (TagHandle, CustomerSlot),
         placing: &Placing,
     ) -> Option<ZoneChange> {
-        let (is_vouched, is_counted) = (
+        let told = (
             self.is_vouched(placing),
             self.is_told_by_several(now, generation, placing),
         );
-        let fix = &placing.fix;
+        self.place_at(now, generation, (handle, customer), (&placing.fix, told))
+    }
+
+    /// As [`Engine::place`], of a fix that is told of: whether whoever gave it may report its zone, and whether the crowd
+    /// counts who is there by it.
+    pub(super) fn place_at(
+        &self,
+        now: Timestamp,
+        generation: &Generation,
+        (handle, customer): (TagHandle, CustomerSlot),
+        (fix, (is_vouched, is_counted)): (&Fix, (bool, bool)),
+    ) -> Option<ZoneChange> {
         let may_enter = |zone: &u16| self.crowd.is_seen(*zone) || planted(Bug::DeadZoneEntered);
         seam(Seam::Placing);
         let mut seen = Seen {
@@ -291,6 +303,9 @@ impl Engine {
         });
         let (counted_before, counted, change) = placed.flatten()?;
         self.crowd.on_move(counted_before, counted);
+        if let Some(zone) = counted.filter(|_| counted != counted_before) {
+            self.crowd.arrive(customer.0, zone);
+        }
         change
     }
 
@@ -374,6 +389,7 @@ impl Engine {
             counted
         });
         self.crowd.on_move(counted.flatten(), None);
+        self.crowd.withdraw(customer.0);
     }
 }
 

@@ -9,6 +9,7 @@ use nextbest_venue::{PlaceIx, Venue};
 
 use super::condition::Condition;
 use super::decide::message::{MessageIx, Messages};
+use super::decide::place::Detour;
 use super::locate::SurveyPoint;
 use super::presence::StayLimits;
 use crate::model::Purpose;
@@ -44,6 +45,9 @@ pub const ACTIONS_MAX: usize = 4_096;
 pub const WANTS_MAX: usize = 64;
 /// Stages of a journey.
 pub const STAGES_MAX: usize = 32;
+/// The share of the best way by which a longer one may exceed it, whatever [`Settings::detour_s_max`] says: nobody who is
+/// a minute away walks two.
+pub const DETOUR_SHARE_MAX: f32 = 0.3;
 /// Treatments that one action may have.
 pub const TREATMENTS_PER_ACTION_MAX: usize = 16;
 
@@ -236,6 +240,11 @@ pub struct Settings {
     pub tag_share: f32,
     /// Walk and wait at which the capacity factor is one half. Seconds; default 300.
     pub capacity_half_s: f32,
+    /// How many seconds longer than the best a way may be to which somebody is sent so that others wait less; never more
+    /// than [`DETOUR_SHARE_MAX`] of the best. Default 60; 0 sends everybody the way that is best for them.
+    pub detour_s_max: f32,
+    /// The share of those sent to a place who come, 0 to 1, before it has been learned; default 0.6.
+    pub compliance: f32,
     /// Answers below this priority are not given; default 0.
     pub priority_floor: f32,
     /// Purposes that are allowed of whoever never spoke about them, as bits of [`Purpose::bit`]; default: service only.
@@ -277,6 +286,15 @@ pub struct StaySettings {
 }
 
 impl Settings {
+    /// How much longer than the best a way may be.
+    #[must_use]
+    pub const fn detour(&self) -> Detour {
+        Detour {
+            s_max: self.detour_s_max,
+            share_max: DETOUR_SHARE_MAX,
+        }
+    }
+
     /// Seconds that a consent lasts at most.
     #[must_use]
     pub const fn consent_s_max(&self) -> u32 {
@@ -319,6 +337,8 @@ impl Default for Settings {
             sighting_late_after_ms: 5_000,
             tag_share: 1.0,
             capacity_half_s: 300.0,
+            detour_s_max: 60.0,
+            compliance: 0.6,
             priority_floor: 0.0,
             consent_default: Purpose::Service.bit(),
             consent_days_max: 730,

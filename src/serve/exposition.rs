@@ -299,7 +299,64 @@ fn write_queues(engine: &Engine, generation: &Generation, text: &mut String) -> 
             writeln!(text, "nextbest_wait_seconds{{place=\"{}\"}} {wait_s}", Escaped(id))?;
         }
     }
-    Ok(())
+    write_promises(engine, generation, text)
+}
+
+/// Whom our own answers have sent where, beside the queues: the herd that did not form.
+fn write_promises(engine: &Engine, generation: &Generation, text: &mut String) -> fmt::Result {
+    head(
+        text,
+        "nextbest_promised_people",
+        "People on their way to a place by our own answers, in whole tens.",
+        "gauge",
+    )?;
+    for place in engine.queues() {
+        if let Some(id) = place_id(generation, place.place) {
+            let people = tens(place.queue.promised.into());
+            writeln!(text, "nextbest_promised_people{{place=\"{}\"}} {people}", Escaped(id))?;
+        }
+    }
+    head(
+        text,
+        "nextbest_forecast_wait_seconds",
+        "Wait of somebody who arrives at a place in a minute, in whole minutes; absent when it is not known.",
+        "gauge",
+    )?;
+    for place in engine.queues() {
+        if let (Some(wait_s), Some(id)) = (place.queue.forecast_wait_s, place_id(generation, place.place)) {
+            let wait_s = whole_minutes(wait_s);
+            writeln!(
+                text,
+                "nextbest_forecast_wait_seconds{{place=\"{}\"}} {wait_s}",
+                Escaped(id)
+            )?;
+        }
+    }
+    const PROMISES: &str = "nextbest_promises_total";
+    head(
+        text,
+        PROMISES,
+        "Answers that sent somebody to a place, and what became of them.",
+        "counter",
+    )?;
+    let counts = engine.promise_counts();
+    for (what, count) in [
+        ("made", counts.made),
+        ("kept", counts.kept),
+        ("strayed", counts.strayed),
+        ("withdrawn", counts.withdrawn),
+        ("expired", counts.expired),
+    ] {
+        writeln!(text, "{PROMISES}{{what=\"{what}\"}} {count}")?;
+    }
+    const COMPLIANCE: &str = "nextbest_compliance";
+    head(
+        text,
+        COMPLIANCE,
+        "Share of those sent to a place who come, as learned.",
+        "gauge",
+    )?;
+    writeln!(text, "{COMPLIANCE} {:.2}", engine.compliance())
 }
 
 fn write_overload(overload: &Overload, text: &mut String) -> fmt::Result {

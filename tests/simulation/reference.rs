@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 
 use nextbest::engine::condition::{Attributes, Category, Condition, Quantity, Truth};
+use nextbest::engine::crowd::Outlook;
 use nextbest::engine::decide::message::{Arguments, LocaleIx, MessageBuffer};
 use nextbest::engine::record::CONTACTS_LEN_MAX;
-use nextbest::engine::spec::{ActionSpec, Spec, TraitKind, TraitUpdate, Trigger};
-use nextbest::engine::{Engine, Generation};
+use nextbest::engine::spec::{ActionSpec, DETOUR_SHARE_MAX, Spec, TraitKind, TraitUpdate, Trigger};
+use nextbest::engine::{CustomerSlot, Engine, Generation};
 use nextbest::model::{Consent, Factors, Property, Purpose, Query, STEP_MS, Timestamp, Value};
 use nextbest_venue::{LevelIx, PlaceIx, ZoneIx};
 
@@ -37,6 +38,22 @@ pub(crate) struct House {
     pub(crate) minute_of_day: f32,
     pub(crate) closed: Vec<PlaceIx>,
     pub(crate) sold_out: Vec<(PlaceIx, u16)>,
+    /// By place: what whoever asks next meets there, as the engine forecasts it.
+    pub(crate) outlooks: Vec<Option<Outlook>>,
+}
+
+impl House {
+    /// Looks at the forecasts, before an answer changes them.
+    pub(crate) fn look(&mut self, engine: &Engine, generation: &Generation, now: Timestamp, customer: CustomerSlot) {
+        let venue = generation.venue();
+        let zone = engine.position(now, customer).and_then(|position| position.zone);
+        let outlook = |place: u16| {
+            let place = PlaceIx(place);
+            let walk_s = zone.and_then(|zone| venue.walks.zone_to_place_s(zone, place));
+            engine.outlook(now, customer, place, walk_s.map_or(0, u32::from))
+        };
+        self.outlooks = (0..venue.places.len() as u16).map(outlook).collect();
+    }
 }
 
 /// What the plain engine would answer first.
@@ -58,11 +75,22 @@ struct Way {
     wait_s: Option<u32>,
     /// Of any place that might have been chosen.
     is_crowd_stale: bool,
+    outlook: Option<Outlook>,
 }
 
 impl Way {
     fn total_s(&self) -> u32 {
         self.walk_s.unwrap_or(0) + self.wait_s.unwrap_or(0)
+    }
+
+    fn exact_s(&self) -> f32 {
+        self.walk_s.unwrap_or(0) as f32 + self.outlook.map_or(0.0, |outlook| outlook.wait_s)
+    }
+
+    /// For the person and, half as much, for those behind them.
+    fn cost_s(&self) -> f32 {
+        let of_wait = |outlook: Outlook| outlook.risk_s + 0.5 * outlook.burden_s;
+        self.walk_s.unwrap_or(0) as f32 + self.outlook.map_or(0.0, of_wait)
     }
 }
 
@@ -354,7 +382,8 @@ impl Person {
         self.given.iter().filter(counts).count()
     }
 
-    /// The least walk and wait over all places that serve; known queues come before unknown ones.
+    /// Over all places that serve, of those that are nearly the least walk and wait the one that costs least; known queues
+    /// come before unknown ones.
     fn way(&self, engine: &Engine, generation: &Generation, house: &House, action: &ActionSpec) -> Option<Way> {
         let places = &generation.venue().places;
         let serves = |place: &PlaceIx| {
@@ -367,21 +396,42 @@ impl Person {
                 Some(_) => Some(self.walk_s(generation, *place)?),
             };
             let queue = engine.queues().find(|queue| queue.place == *place)?;
+            let outlook = house.outlooks.get(place.index()).copied().flatten();
+            assert_eq!(
+                outlook.is_none(),
+                queue.queue.wait_s.is_none(),
+                "the queue at place {}",
+                place.0
+            );
             Some(Way {
                 place: *place,
                 walk_s,
-                wait_s: queue.queue.wait_s,
+                wait_s: outlook.map(|outlook| outlook.wait_s.round() as u32),
+                outlook,
                 is_crowd_stale: queue.queue.wait_s.is_none() && places[place.index()].queue_zone.is_some(),
             })
         };
-        let ways: Vec<_> = action
+        let ways: Vec<Way> = action
             .places
             .iter()
             .filter(|place| serves(place))
             .filter_map(way)
             .collect();
         let is_crowd_stale = ways.iter().any(|way| way.is_crowd_stale);
-        let best = ways.into_iter().min_by_key(|way| (way.wait_s.is_none(), way.total_s()));
+        let is_known = ways.iter().any(|way| way.outlook.is_some());
+        let of_best_kind: Vec<Way> = ways
+            .into_iter()
+            .filter(|way| way.outlook.is_some() == is_known)
+            .collect();
+        let least = |one: f32, other: f32| one.min(other);
+        let best_s = of_best_kind.iter().map(Way::exact_s).fold(f32::INFINITY, least);
+        let settings = &generation.spec().settings;
+        let limit_s = best_s + settings.detour_s_max.min(DETOUR_SHARE_MAX * best_s);
+        let near = of_best_kind.into_iter().filter(|way| way.exact_s() <= limit_s);
+        let best = near.min_by(|one, other| {
+            let by_cost = one.cost_s().total_cmp(&other.cost_s());
+            by_cost.then(one.exact_s().total_cmp(&other.exact_s()))
+        });
         best.map(|way| Way { is_crowd_stale, ..way })
     }
 

@@ -55,8 +55,10 @@ fn block(figures: &Figures) -> String {
             .true_people
             .map_or(String::new(), |truly| format!(", truly {truly}"));
         block.push_str(&format!(
-            "         busy: {} ({people} people{truly}; wait {wait})\n",
-            stand.name
+            "         busy: {} ({people} people{truly}; wait {wait}; {} sent there, then {})\n",
+            stand.name,
+            stand.promised,
+            stand.forecast_wait_s.map_or("unknown".to_owned(), duration)
         ));
     }
     for answer in figures.crowd.recent.iter().rev().take(SHOWN_LEN) {

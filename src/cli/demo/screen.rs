@@ -108,10 +108,12 @@ fn busy_stands<'a>(figures: &Figures) -> Table<'a> {
         Constraint::Length(12),
         Constraint::Length(8),
         Constraint::Length(8),
-        Constraint::Length(14),
+        Constraint::Length(12),
+        Constraint::Length(8),
+        Constraint::Length(12),
     ];
     Table::new(figures.stands.iter().map(stand_row), widths)
-        .header(Row::new(["busiest", "", "people", "(true)", "wait"]).dim())
+        .header(Row::new(["busiest", "", "people", "(true)", "wait", "coming", "in a minute"]).dim())
         .block(Block::bordered().title(" queues, as the gateway sees them "))
 }
 
@@ -133,6 +135,8 @@ fn stand_row<'a>(stand: &Stand) -> Row<'a> {
         ))
         .dim(),
         Cell::from(stand.wait_s.map_or("unknown".to_owned(), duration)).fg(colour),
+        Cell::from(stand.promised.to_string()),
+        Cell::from(stand.forecast_wait_s.map_or("unknown".to_owned(), duration)),
     ])
 }
 

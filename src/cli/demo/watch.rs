@@ -55,6 +55,9 @@ pub(super) struct Stand {
     pub(super) category: String,
     pub(super) people: Option<u32>,
     pub(super) wait_s: Option<u32>,
+    /// On their way by our own answers, and the wait when they are there.
+    pub(super) promised: u32,
+    pub(super) forecast_wait_s: Option<u32>,
     pub(super) true_people: Option<usize>,
 }
 
@@ -136,6 +139,8 @@ impl Watch {
                 category,
                 people: queue.queue.people,
                 wait_s: queue.queue.wait_s,
+                promised: queue.queue.promised,
+                forecast_wait_s: queue.queue.forecast_wait_s,
                 true_people: truth.map(|line| line.waiting + line.in_service),
             }
         };

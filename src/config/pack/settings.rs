@@ -44,6 +44,10 @@ table! {
         tag_share: Option<Decimal<1, 1_000>>,
         /// Walk and wait, in seconds, at which the capacity factor is one half; default 300.
         capacity_half_s: Option<Whole<10, 7_200>>,
+        /// Seconds by which a way may be longer than the best so that others wait less; default 60, never more than 30 %.
+        detour_s_max: Option<Whole<0, 600>>,
+        /// Share of those sent to a place who come, before it has been learned; default 0.6.
+        compliance: Option<Decimal<0, 1_000>>,
         /// Answers below this priority are not given; default 0.
         priority_floor: Option<Decimal<0, 1_000_000_000>>,
         /// What is allowed of whoever never spoke about it; default: service only.
@@ -229,6 +233,11 @@ impl EngineTable {
             &mut settings.capacity_half_s,
             self.capacity_half_s.map(|seconds| f32::from(seconds.to::<u16>())),
         );
+        set(
+            &mut settings.detour_s_max,
+            self.detour_s_max.map(|seconds| f32::from(seconds.to::<u16>())),
+        );
+        set(&mut settings.compliance, self.compliance.map(Decimal::to_f32));
         set(&mut settings.priority_floor, self.priority_floor.map(Decimal::to_f32));
         set(
             &mut settings.path_loss_1m_dbm,

@@ -6,25 +6,37 @@
 //! first-come-first-served queue with `c` servers in heavy traffic). The time `s` of a service starts with what the map
 //! says and follows what the tills report while all servers are busy.
 //!
+//! That is the wait of this moment, for operators. A decide asks what somebody meets who arrives after their walk:
+//! [`Crowd::outlook`], from the [`forecast`] of the place and the [`ledger`] of our own promises.
+//!
 //! A zone whose hubs are all dead, or were heard more than [`CROWD_AGE_MS_MAX`] ago, is unknown, not empty: its queue gives no
 //! wait, and an answer that it counts for says so. Everything is an atomic, written when somebody moves, so that a decide
-//! only reads.
+//! only reads, but for its own promise.
+//!
+//! Reading order: this file (people and places), [`bins`] (who is expected when), [`forecast`], [`promises`] (a word for
+//! each person), [`compliance`] (who follows), [`ledger`] (what puts them together), `place` (servers and stock).
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+pub mod bins;
+pub mod compliance;
+pub mod forecast;
+pub mod ledger;
+mod place;
+pub mod promises;
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use self::bins::HORIZON_BINS;
+use self::compliance::Compliance;
+use self::forecast::bin_of;
+use self::ledger::Tally;
+use self::place::{Place, UNKNOWN};
+use self::promises::Promises;
 use crate::model::Timestamp;
 use crate::planted::{Bug, planted};
 
-/// What the map says about a place where people may queue.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PlaceSpec {
-    /// Index of the zone whose people are its queue; `None`: nobody queues, or nobody sees it.
-    pub queue_zone: Option<u16>,
-    /// People served at the same time; 0: nobody waits here.
-    pub servers: u16,
-    /// Seconds that one server takes for one person.
-    pub service_s: f32,
-}
+pub use self::forecast::Outlook;
+pub use self::ledger::{PromiseCounts, Sent};
+pub use self::place::{PlaceSpec, PlaceState};
 
 /// A place's queue, for operators.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,48 +49,42 @@ pub struct Queue {
     pub served: u32,
     /// Seconds that one server takes for one person, as measured.
     pub service_s: f32,
+    /// People on their way by our own answers, in expectation, rounded.
+    pub promised: u32,
+    /// Seconds until somebody is served who arrives in [`FORECAST_AHEAD_S`]; `None`: not known.
+    pub forecast_wait_s: Option<u32>,
 }
 
-/// What of a place survives a restart.
+/// What a crowd is made for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PlaceState {
-    /// Whether it serves anybody.
-    pub is_open: bool,
-    /// The wants that it has run out of, one bit each.
-    pub out_of_stock: u64,
-    /// People served, as tills reported.
-    pub served: u32,
-    /// Seconds that one server takes for one person, as learned.
-    pub service_s: f32,
+pub struct CrowdSettings {
+    /// The share of people who carry a registered tag, above 0 and at most 1.
+    pub tag_share: f32,
+    /// The share of those sent somewhere who come, before anything is known, 0 to 1.
+    pub compliance: f32,
+    /// Customers that may be sent somewhere.
+    pub customers_max: u32,
 }
 
 /// Longest that a count is used after the hubs that see its zone were heard last, however patient a pack is with its hubs.
 /// Milliseconds.
 pub const CROWD_AGE_MS_MAX: u32 = 30_000;
-/// A wait that nobody knows.
-const UNKNOWN: u32 = u32::MAX;
-/// Weight of the newest service when its duration is learned: about the last 20 services count.
-const SERVICE_WEIGHT: f32 = 0.05;
-/// A learned service stays within this factor of what the map says, so that a burst of till events cannot make a
-/// queue vanish.
-const SERVICE_FACTOR_MAX: f32 = 4.0;
+/// How far ahead the wait is that operators see beside the queue: who is sent to a place at this moment is there in about
+/// a minute.
+pub const FORECAST_AHEAD_S: u32 = 60;
+/// A count of people that is older than this is not used; the tags in the zone are counted then. Seconds.
+pub const COUNT_TTL_S: u32 = 120;
+/// How unsure a count of people is: variance per person, of a counter that misses one in five, and in all, of passers-by.
+const COUNT_VARIANCE: (f32, f32) = (0.25, 3.0);
 
 struct Zone {
     tags: AtomicU32,
     is_seen: AtomicBool,
+    /// People as a counter said, as the bits of an `f32`; not a number: none did lately.
+    counted: AtomicU32,
+    counted_s: AtomicU32,
     /// The places whose queue it is.
     places: Vec<u16>,
-}
-
-struct Place {
-    spec: PlaceSpec,
-    is_open: AtomicBool,
-    out_of_stock: AtomicU64,
-    wait_s: AtomicU32,
-    served: AtomicU32,
-    service_s: AtomicU32,
-    /// When the last service ended while all servers were busy; 0: they were not.
-    busy_since_us: AtomicU64,
 }
 
 /// Counts of people and the waits that follow from them.
@@ -86,16 +92,23 @@ pub struct Crowd {
     zones: Vec<Zone>,
     places: Vec<Place>,
     people_per_tag: f32,
+    promises: Promises,
+    compliance: Compliance,
+    tally: Tally,
+    /// The bin of the present, as of the last tick.
+    bin: AtomicU32,
 }
 
 impl Crowd {
-    /// Empty zones. `tag_share` is the share of people who carry a registered tag, above 0 and at most 1.
+    /// Empty zones.
     #[must_use]
-    pub fn new(zones_len: usize, places: &[PlaceSpec], tag_share: f32) -> Self {
+    pub fn new(zones_len: usize, places: &[PlaceSpec], settings: &CrowdSettings) -> Self {
         let mut zones: Vec<Zone> = (0..zones_len)
             .map(|_| Zone {
                 tags: AtomicU32::new(0),
                 is_seen: AtomicBool::new(true),
+                counted: AtomicU32::new(f32::NAN.to_bits()),
+                counted_s: AtomicU32::new(0),
                 places: Vec::new(),
             })
             .collect();
@@ -107,7 +120,11 @@ impl Crowd {
         let crowd = Self {
             zones,
             places: places.iter().map(Place::new).collect(),
-            people_per_tag: 1.0 / tag_share.clamp(0.01, 1.0),
+            people_per_tag: 1.0 / settings.tag_share.clamp(0.01, 1.0),
+            promises: Promises::new(settings.customers_max as usize),
+            compliance: Compliance::new(settings.compliance),
+            tally: Tally::default(),
+            bin: AtomicU32::new(0),
         };
         for place in &crowd.places {
             crowd.forecast(place);
@@ -135,20 +152,50 @@ impl Crowd {
         }
     }
 
+    /// Time passes: promises expire, old counts are dropped, and the forecast of each place goes on from the people who
+    /// are there.
+    pub fn tick(&self, now: Timestamp) {
+        self.bin.store(bin_of(now), Ordering::Release);
+        for zone in &self.zones {
+            let age_s = now.as_secs().saturating_sub(zone.counted_s.load(Ordering::Relaxed));
+            if zone.counted().is_some() && age_s > COUNT_TTL_S {
+                zone.counted.store(f32::NAN.to_bits(), Ordering::Relaxed);
+                self.forecast_queues(zone);
+            }
+        }
+        for place in self.places.iter().filter(|place| place.spec.servers > 0) {
+            self.expire(place.forecast.turn(now, place.service(), &place.arrivals));
+            let zone = self.zone(place.spec.queue_zone);
+            if zone.is_some_and(|zone| zone.counted().is_some()) {
+                continue;
+            }
+            match zone.and_then(|zone| self.people(zone)) {
+                Some(people) => place.measure(now, people, people * (self.people_per_tag - 1.0)),
+                None => place.forecast.forget_people(),
+            }
+        }
+    }
+
+    /// A counter (a camera, a light barrier) says how many people are in a zone. Until it is silent for [`COUNT_TTL_S`]
+    /// it counts instead of the tags that are heard there.
+    pub fn on_counted(&self, now: Timestamp, zone_ix: u16, people: f32) {
+        let Some(zone) = self.zone(Some(zone_ix)) else { return };
+        let people = if people.is_finite() { people.max(0.0) } else { return };
+        zone.counted_s.store(now.as_secs(), Ordering::Relaxed);
+        zone.counted.store(people.to_bits(), Ordering::Relaxed);
+        self.forecast_queues(zone);
+        let variance = COUNT_VARIANCE.0 * people + COUNT_VARIANCE.1;
+        for place in self.places_of(zone).filter(|place| place.spec.servers > 0) {
+            self.expire(place.forecast.turn(now, place.service(), &place.arrivals));
+            place.measure(now, people, variance);
+        }
+    }
+
     /// A till reports that a place has served somebody.
     pub fn on_served(&self, now: Timestamp, place_ix: u16) {
-        let Some(place) = self.places.get(usize::from(place_ix)) else {
-            return;
-        };
-        place.served.fetch_add(1, Ordering::Relaxed);
-        let is_busy = self
-            .queue_len(place)
-            .is_some_and(|people| people >= f32::from(place.spec.servers));
-        let ended_us = if is_busy { now.as_micros() } else { 0 };
-        let before_us = place.busy_since_us.swap(ended_us, Ordering::Relaxed);
-        if is_busy && before_us != 0 {
-            let between_s = ended_us.saturating_sub(before_us) as f32 / 1e6;
-            place.learn_service(between_s * f32::from(place.spec.servers));
+        if let Some(place) = self.places.get(usize::from(place_ix))
+            && place.on_served(now, self.queue_len(place))
+        {
             self.forecast(place);
         }
     }
@@ -235,19 +282,18 @@ impl Crowd {
             wait_s: self.wait_s(place_ix),
             served: place.served.load(Ordering::Relaxed),
             service_s: place.service_s(),
+            promised: self.promised(place_ix).round() as u32,
+            forecast_wait_s: self.wait_s(place_ix).map(|_| {
+                let at_ms = (u64::from(self.bin()) * bins::BIN_MS) + u64::from(FORECAST_AHEAD_S) * 1_000;
+                place.forecast.outlook(at_ms, 0.0, place.service()).wait_s.round() as u32
+            }),
         })
     }
 
     /// What of a place survives a restart.
     #[must_use]
     pub fn place_state(&self, place_ix: u16) -> Option<PlaceState> {
-        let place = self.places.get(usize::from(place_ix))?;
-        Some(PlaceState {
-            is_open: place.is_open.load(Ordering::Relaxed),
-            out_of_stock: place.out_of_stock.load(Ordering::Relaxed),
-            served: place.served.load(Ordering::Relaxed),
-            service_s: place.service_s(),
-        })
+        Some(self.places.get(usize::from(place_ix))?.state())
     }
 
     /// Puts a place into a state that survived. How long a service takes stays near what the map says.
@@ -255,10 +301,7 @@ impl Crowd {
         let Some(place) = self.places.get(usize::from(place_ix)) else {
             return;
         };
-        place.is_open.store(state.is_open, Ordering::Relaxed);
-        place.out_of_stock.store(state.out_of_stock, Ordering::Relaxed);
-        place.served.store(state.served, Ordering::Relaxed);
-        place.set_service(state.service_s);
+        place.restore(state);
         self.forecast(place);
     }
 
@@ -268,9 +311,9 @@ impl Crowd {
 
     fn people(&self, zone: &Zone) -> Option<f32> {
         let tags = zone.tags.load(Ordering::Relaxed);
-        zone.is_seen
-            .load(Ordering::Relaxed)
-            .then_some(tags as f32 * self.people_per_tag)
+        let is_seen = zone.is_seen.load(Ordering::Relaxed);
+        zone.counted()
+            .or_else(|| is_seen.then_some(tags as f32 * self.people_per_tag))
     }
 
     fn queue_len(&self, place: &Place) -> Option<f32> {
@@ -278,13 +321,25 @@ impl Crowd {
     }
 
     fn forecast_queues(&self, zone: &Zone) {
-        for place in zone
-            .places
-            .iter()
-            .filter_map(|place| self.places.get(usize::from(*place)))
-        {
+        for place in self.places_of(zone) {
             self.forecast(place);
         }
+    }
+
+    fn places_of<'a>(&'a self, zone: &'a Zone) -> impl Iterator<Item = &'a Place> {
+        zone.places
+            .iter()
+            .filter_map(|place| self.places.get(usize::from(*place)))
+    }
+
+    fn bin(&self) -> u32 {
+        self.bin.load(Ordering::Acquire)
+    }
+
+    /// A bin as near to this one as can be foreseen.
+    fn within_horizon(&self, bin: u32) -> u32 {
+        let present = self.bin();
+        bin.clamp(present, present.saturating_add(HORIZON_BINS - 1))
     }
 
     fn forecast(&self, place: &Place) {
@@ -298,41 +353,10 @@ impl Crowd {
     }
 }
 
-impl Place {
-    fn new(spec: &PlaceSpec) -> Self {
-        Self {
-            spec: *spec,
-            is_open: AtomicBool::new(true),
-            out_of_stock: AtomicU64::new(0),
-            wait_s: AtomicU32::new(0),
-            served: AtomicU32::new(0),
-            service_s: AtomicU32::new(spec.service_s.to_bits()),
-            busy_since_us: AtomicU64::new(0),
-        }
-    }
-
-    fn service_s(&self) -> f32 {
-        f32::from_bits(self.service_s.load(Ordering::Relaxed))
-    }
-
-    fn learn_service(&self, observed_s: f32) {
-        let known_s = self.service_s();
-        self.set_service(known_s + SERVICE_WEIGHT * (observed_s - known_s));
-    }
-
-    fn set_service(&self, service_s: f32) {
-        let bounds = (
-            self.spec.service_s / SERVICE_FACTOR_MAX,
-            self.spec.service_s * SERVICE_FACTOR_MAX,
-        );
-        self.service_s
-            .store(service_s.max(bounds.0).min(bounds.1).to_bits(), Ordering::Relaxed);
-    }
-
-    fn expected_wait_s(&self, people: f32) -> u32 {
-        let servers = f32::from(self.spec.servers);
-        let ahead = (people - servers + 1.0).max(0.0);
-        (ahead * self.service_s() / servers).round() as u32
+impl Zone {
+    fn counted(&self) -> Option<f32> {
+        let people = f32::from_bits(self.counted.load(Ordering::Relaxed));
+        (!people.is_nan()).then_some(people)
     }
 }
 
@@ -346,8 +370,17 @@ mod tests {
         service_s: 40.0,
     };
 
+    fn crowd(tag_share: f32) -> Crowd {
+        let settings = CrowdSettings {
+            tag_share,
+            compliance: 0.6,
+            customers_max: 16,
+        };
+        Crowd::new(2, &[STAND], &settings)
+    }
+
     fn crowd_with(people: u32) -> Crowd {
-        let crowd = Crowd::new(2, &[STAND], 1.0);
+        let crowd = crowd(1.0);
         for _ in 0..people {
             crowd.on_move(None, Some(1));
         }
@@ -398,7 +431,7 @@ mod tests {
 
     #[test]
     fn people_without_a_tag_are_counted_through_those_with_one() {
-        let crowd = Crowd::new(2, &[STAND], 0.5);
+        let crowd = crowd(0.5);
         for _ in 0..10 {
             crowd.on_move(None, Some(1));
         }

@@ -81,6 +81,7 @@ impl Default for Scratch {
 /// What one decide reads, gathered once.
 struct Moment<'a> {
     now: Timestamp,
+    customer: CustomerSlot,
     generation: &'a Generation,
     record: Record,
     /// Where the person is; `None`: not known, too old, or not for us to know.
@@ -119,6 +120,7 @@ impl Engine {
         };
         let mut moment = Moment {
             now,
+            customer,
             generation,
             record,
             seen: None,
@@ -159,6 +161,8 @@ impl Engine {
         if query.why {
             self.explain(&moment, scratch);
         }
+        // Last, so that what is explained is what was decided on.
+        self.promise(&moment, scratch);
         answer(&moment, scratch, &mut decision);
         decision
     }

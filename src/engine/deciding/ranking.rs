@@ -1,4 +1,4 @@
-//! Ranking and reserving: from the actions that pass their policies to the few that are given.
+//! Ranking, reserving and promising: from the actions that pass their policies to the few that are given.
 //!
 //! An action is admitted by what the record says, weighed with the best place it could send to, and kept when it is
 //! among the best. Reserving then happens with the record held for writing.
@@ -6,13 +6,15 @@
 use super::wording::words;
 use super::{Choice, Moment, Scratch};
 use crate::engine::condition::{Attributes, Category, Quantity};
+use crate::engine::crowd::Sent;
+use crate::engine::crowd::promises::Promise;
 use crate::engine::customer::CustomerSlot;
 use crate::engine::decide::contact;
-use crate::engine::decide::place::{self, Chosen, PlaceState};
+use crate::engine::decide::place::{self, Chosen, Meets, PlaceState};
 use crate::engine::decide::rank::Candidate;
 use crate::engine::hot::HotAction;
 use crate::engine::{Engine, Generation};
-use crate::model::{ANSWERS_MAX, Factors, Reason};
+use crate::model::{ANSWERS_MAX, Factors, Reason, Timestamp};
 
 impl Engine {
     /// Ranks what the person may have; returns how many passed their policies and caps.
@@ -96,21 +98,45 @@ impl Engine {
             .get(usize::from(set_ix))
             .ok_or(Reason::NoPlaceOpen)?;
         let zone = moment.seen.and_then(|seen| seen.zone);
-        let state = |place| {
-            let wait_s = self.crowd.wait_s(place);
-            PlaceState {
-                is_open: self.crowd.is_open(place),
-                out_of_stock: self.crowd.out_of_stock(place),
-                wait_s,
-                is_stale: wait_s.is_none() && self.crowd.is_stale(place),
-            }
+        let own = self.crowd.promise_of(moment.customer.0);
+        let state = |place| PlaceState {
+            is_open: self.crowd.is_open(place),
+            out_of_stock: self.crowd.out_of_stock(place),
+            is_stale: self.crowd.wait_s(place).is_none() && self.crowd.is_stale(place),
         };
         let walk_s = |place| moment.generation.walk_s(zone?, place);
+        let meets = |place, walk_s| self.meets(moment.now, own.as_ref(), place, walk_s);
+        let detour = moment.generation.settings().detour();
         *choice = Choice {
             round,
-            place: place::choose(set, zone.is_some(), state, walk_s),
+            place: place::choose(set, (zone.is_some(), detour), state, walk_s, meets),
         };
         choice.place
+    }
+
+    /// What somebody meets at a place after so many seconds of walking; `None`: its queue is not known.
+    pub(super) fn meets(&self, now: Timestamp, own: Option<&Promise>, place: u16, walk_s: u32) -> Option<Meets> {
+        let outlook = self.crowd.outlook(now, own, place, walk_s)?;
+        Some(Meets {
+            wait_s: outlook.wait_s,
+            risk_s: outlook.risk_s,
+            burden_s: outlook.burden_s,
+        })
+    }
+
+    /// Expects the person at the place that they are sent to. Of several answers the best one counts: nobody goes to two
+    /// places at once.
+    pub(super) fn promise(&self, moment: &Moment<'_>, scratch: &Scratch) {
+        let sent = scratch.chosen.iter().flatten().find_map(|(chosen, _)| chosen.place);
+        if let Some(sent) = sent {
+            let sent = Sent {
+                place: sent.place,
+                walk_s: sent.walk_s,
+                nearest: sent.nearest,
+            };
+            let from = moment.seen.and_then(|seen| seen.zone);
+            self.crowd.promise(moment.now, moment.customer.0, &sent, from);
+        }
     }
 
     /// Reserves the best candidates that can be worded and whose caps still allow it; returns the decision's id, 0

@@ -28,6 +28,7 @@ pub(super) fn somebody(sim: &mut Sim) {
         ..Query::default()
     };
     let locale = generation.locale_for("en");
+    sim.house.look(&sim.engine, &generation, sim.now(), slot);
     let said = Said::of(
         &sim.engine
             .decide(sim.now(), &generation, slot, locale, &query, &mut sim.scratch),

@@ -171,6 +171,7 @@ impl Sim {
                 minute_of_day: f32::NAN,
                 closed: Vec::new(),
                 sold_out: Vec::new(),
+                outlooks: Vec::new(),
             },
             tick_share: if rng.random_bool(0.5) { 1.0 } else { 0.3 },
             seen: vec![true; spec.venue.zones.len()],
