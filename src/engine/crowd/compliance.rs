@@ -2,7 +2,7 @@
 //!
 //! A promise ends in one of three ways: the person comes, they come to the nearest place of the kind instead, or nothing
 //! is heard of them until it expires. Both shares are means of beta distributions, whose priors are worth
-//! [`PRIOR_PROMISES`] promises, so that the first minutes of a match are not believed too soon and a wrong prior is
+//! `PRIOR_PROMISES` promises, so that the first minutes of a match are not believed too soon and a wrong prior is
 //! forgotten within a few hundred answers. Old evidence is halved when there is much of it, so that a crowd that changes
 //! its habits is followed.
 

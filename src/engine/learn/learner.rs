@@ -82,8 +82,8 @@ impl Learner {
         })
     }
 
-    /// Takes the actions of a generation, in its order; those beyond [`ARMS_MAX`] are left out. What is known of an action is kept by its key, also while it
-    /// is not offered, as long as there is room; a new one starts at its group's rate.
+    /// Takes the actions of a generation, in its order; those beyond [`ARMS_MAX`] are left out. What is known of an action
+    /// is kept by its key, also while it is not offered, as long as there is room; a new one starts at its group's rate.
     pub fn offer(&mut self, now_s: u32, specs: &[ArmSpec]) {
         let specs = specs.get(..ARMS_MAX).unwrap_or(specs);
         let mut known: BTreeMap<ArmKey, usize> = self.arms.iter().enumerate().map(|(at, arm)| (arm.key, at)).collect();

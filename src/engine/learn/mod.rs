@@ -2,8 +2,8 @@
 //! taken.
 //!
 //! Each action has three models of its reward. Two are Bayesian linear regressions with their whole covariance
-//! ([`linear`]), one over the context alone, one over the context and over pairs of its features ([`inputs`]); the third
-//! is naive Bayes over bins ([`bayes`]). They are blended by how well each foretold what came ([`blend`]), so that the
+//! (`linear`), one over the context alone, one over the context and over pairs of its features (`inputs`); the third
+//! is naive Bayes over bins (`bayes`). They are blended by how well each foretold what came (`blend`), so that the
 //! answer is never much behind the best of them. Eight perturbed copies of the regressions, the members, disagree as far
 //! as the evidence leaves it open; each votes for an action, and the share of votes is the probability with which an
 //! action is taken: exploration that ends by itself, and a propensity that is true because it is counted.
@@ -21,7 +21,8 @@
 //! twice as dear), and failures told to the actions that were not taken, where only one can be right (0.784, 0.740).
 //!
 //! Reading order: `settings`, `context`, `scale` and `inputs` are what goes in, `linear`, `bayes` and `blend` the models,
-//! `arm` one action's, `learner` the writer, `published` the reader, with `packed`, `estimate` what a log of decisions is worth.
+//! `arm` one action's, `learner` the writer, `published` the reader, with `packed`, `estimate` what a log of decisions is
+//! worth.
 
 mod arm;
 mod bayes;
