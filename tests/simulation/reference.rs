@@ -89,7 +89,8 @@ impl Way {
 
     /// For the person and, half as much, for those behind them.
     fn cost_s(&self) -> f32 {
-        let of_wait = |outlook: Outlook| outlook.risk_s + 0.5 * outlook.burden_s;
+        let of_wait =
+            |outlook: Outlook| outlook.wait_s + 2.0 * (outlook.risk_s - outlook.wait_s) + 0.8 * outlook.burden_s;
         self.walk_s.unwrap_or(0) as f32 + self.outlook.map_or(0.0, of_wait)
     }
 }
