@@ -70,13 +70,18 @@ impl Tracked {
         }
         let locator = senses.locator;
         let fix = self.close(locator, step);
+        let is_believed = senses.hubs.is_believed(station);
+        // A survey is of what hubs hear, whatever the map that it is to mend makes of it.
+        if let Some(readings) = self.readings.as_mut().filter(|_| is_believed) {
+            readings.add(now, station, rssi_dbm, sighting.age_ms);
+        }
         if Hearers::is_worth_asking(rssi_dbm)
             && fix.is_some_and(|fix| self.is_contradicted(senses, &fix, (station, rssi_dbm)))
             && !planted(Bug::ContradictedBelieved)
         {
             return Took::Contradicted;
         }
-        if !senses.hubs.is_believed(station) {
+        if !is_believed {
             return Took::Disbelieved;
         }
         match locator.observe(&mut self.track, step, station, rssi_dbm) {
@@ -88,9 +93,6 @@ impl Tracked {
         self.hearers.note(station, rssi_dbm);
         if let Some(passage) = &mut self.passage {
             passage.add(step, station, rssi_dbm);
-        }
-        if let Some(readings) = &mut self.readings {
-            readings.add(now, station, rssi_dbm, sighting.age_ms);
         }
         Took::Folded(self.news(fix))
     }
