@@ -34,6 +34,9 @@ use loopback::{Loopback, engine, pack};
 
 /// How many times as fast as they were recorded the walks are played at most.
 const SPEED: u64 = 10;
+/// For so long after a walk has begun, in recorded milliseconds, time passes no faster than it did: what arrives 25 ms apart
+/// would be of different steps otherwise, and a tag that one far hub is heard of first is found in a wrong place.
+const FOUND_MS: u64 = 3_000;
 /// How often recorded time passes, in real milliseconds.
 const PASS_EVERY_MS: u64 = 5;
 /// How far recorded time is ahead of a sighting that was not taken yet before it slows down, in milliseconds. It then
@@ -168,7 +171,8 @@ async fn play_and_ask(
         loop {
             pace.tick().await;
             let is_followed = is_followed(recording, &progress.snapshot(), clock.now(), &mut began);
-            let speed = if is_followed { SPEED } else { 1 };
+            let is_found = began.is_some_and(|began| clock.now().since(began).as_millis() >= u128::from(FOUND_MS));
+            let speed = if is_followed && is_found { SPEED } else { 1 };
             let before_ms = told.fetch_add(PASS_EVERY_MS * speed, Ordering::Relaxed);
             let now = clock.now();
             if before_ms / ASK_EVERY_MS < now.as_millis() / ASK_EVERY_MS {
