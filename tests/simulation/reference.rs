@@ -87,7 +87,7 @@ impl Way {
         self.walk_s.unwrap_or(0) as f32 + self.outlook.map_or(0.0, |outlook| outlook.wait_s)
     }
 
-    /// For the person and, half as much, for those behind them.
+    /// For the person, with what may go wrong counted twice, and four fifths for those behind them.
     fn cost_s(&self) -> f32 {
         let of_wait =
             |outlook: Outlook| outlook.wait_s + 2.0 * (outlook.risk_s - outlook.wait_s) + 0.8 * outlook.burden_s;
