@@ -24,6 +24,8 @@ const FAINT_DBM: i8 = -80;
 const FAR_M: f32 = 30.0;
 /// So many other hubs near a tag are believed against one that is far from it.
 const WITNESSES_MIN: usize = 2;
+/// So many others must tell of a tag before one is too loud for what they hear: two may both be of a moment ago.
+const LISTENERS_MIN: usize = 3;
 /// A reading that lies so far above what the map expects, and above what the others hear more than it expects, is no
 /// radio's: bodies and walls weaken a signal by as much, and nothing strengthens it. In dB.
 const TOO_LOUD_DB: f32 = 20.0;
@@ -208,7 +210,7 @@ impl Hearers {
         let mut others_db = [0.0; HEARERS_MAX];
         let known = others().filter_map(|heard| over_db(heard.hub, heard.rssi_dbm, at));
         let len = known.zip(&mut others_db).map(|(db, other)| *other = db).count();
-        let Some(others_db) = others_db.get_mut(..len).filter(|_| len >= WITNESSES_MIN) else {
+        let Some(others_db) = others_db.get_mut(..len).filter(|_| len >= LISTENERS_MIN) else {
             return false;
         };
         others_db.sort_unstable_by(f32::total_cmp);
